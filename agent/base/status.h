@@ -12,12 +12,11 @@
 #include "absl/strings/string_view.h"
 
 // Returns from the enclosing function unless expr is OK.
-#define EOIP_RETURN_IF_ERROR(expr)                        \
-  do {                                                    \
-    if (::absl::Status eoip_status_ = (expr);             \
-        !eoip_status_.ok()) {                             \
-      return eoip_status_;                                \
-    }                                                     \
+#define EOIP_RETURN_IF_ERROR(expr)                                  \
+  do {                                                              \
+    if (::absl::Status eoip_status_ = (expr); !eoip_status_.ok()) { \
+      return eoip_status_;                                          \
+    }                                                               \
   } while (false)
 
 #define EOIP_STATUS_CONCAT_INNER_(a, b) a##b
@@ -25,9 +24,9 @@
 
 // EOIP_ASSIGN_OR_RETURN(auto x, F()): x takes F's value, or the enclosing
 // function returns F's status.
-#define EOIP_ASSIGN_OR_RETURN(lhs, expr) \
-  EOIP_ASSIGN_OR_RETURN_IMPL_(           \
-      EOIP_STATUS_CONCAT_(eoip_statusor_, __LINE__), lhs, expr)
+#define EOIP_ASSIGN_OR_RETURN(lhs, expr)                                     \
+  EOIP_ASSIGN_OR_RETURN_IMPL_(EOIP_STATUS_CONCAT_(eoip_statusor_, __LINE__), \
+                              lhs, expr)
 #define EOIP_ASSIGN_OR_RETURN_IMPL_(var, lhs, expr) \
   auto var = (expr);                                \
   if (!var.ok()) return std::move(var).status();    \

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attachments: ports of pods; proto/eoip/v1/attachment.proto has the meaning
+// and ranges. Pure.
+#ifndef EOIP_MODEL_ATTACHMENT_H_
+#define EOIP_MODEL_ATTACHMENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "model/address.h"
+#include "model/network.h"
+
+namespace eoip {
+
+struct AttachmentSpec {
+  std::string network;  // id
+  std::string id;
+  std::string host_link;
+  std::string container_id;
+  std::string ifname;
+  std::string netns;
+  std::optional<MacAddress> mac;
+  std::vector<std::string> addresses;
+  uint32_t vlan = 0;
+  std::vector<VlanRange> trunk;
+  bool isolated = false;
+  bool hairpin = false;
+  std::string pod_namespace;
+  std::string pod_name;
+  friend bool operator==(const AttachmentSpec&,
+                         const AttachmentSpec&) = default;
+};
+
+enum class AttachmentState { kPending, kActive, kFailed, kDeleting };
+absl::string_view ToString(AttachmentState state);
+
+struct AttachmentStatus {
+  AttachmentState state = AttachmentState::kPending;
+  std::string reason;
+  uint32_t ifindex = 0;
+  uint32_t effective_mtu = 0;
+  absl::Time last_change;
+};
+
+absl::Status ValidateAttachment(const AttachmentSpec& spec);
+absl::Status ValidateAttachmentUpdate(const AttachmentSpec& from,
+                                      const AttachmentSpec& to);
+
+}  // namespace eoip
+
+#endif  // EOIP_MODEL_ATTACHMENT_H_

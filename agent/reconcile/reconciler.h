@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps the kernel as the store says. One worker thread does all the work;
+// every method is thread-safe and only Apply waits.
+#ifndef EOIP_RECONCILE_RECONCILER_H_
+#define EOIP_RECONCILE_RECONCILER_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "datapath/datapath.h"
+
+namespace eoip {
+
+struct DatapathReport {
+  DatapathType type;
+  Availability availability;
+  uint32_t tunnels = 0;  // running on it
+};
+
+struct ReconcilerReport {
+  bool ready = false;        // the first full sync is done
+  std::string ready_reason;  // why not
+  absl::Time last_full_sync = absl::InfinitePast();
+  std::vector<DatapathReport> datapaths;
+};
+
+// What the services see of it.
+class Applier {
+ public:
+  virtual ~Applier() = default;
+  // The desired state of the resource ("tunnels/x", "networks/x",
+  // "networks/x/attachments/y") changed: apply it. Returns when one attempt
+  // that began after the call has ended, or at the deadline (then
+  // DEADLINE_EXCEEDED; the work goes on). How it went is on the status board.
+  virtual absl::Status Apply(const std::string& resource,
+                             absl::Time deadline) = 0;
+  virtual ReconcilerReport Report() const = 0;
+  // Counters and liveness of tunnels now, whatever datapath carries them.
+  // Tunnels without an answer are absent.
+  virtual std::map<std::string, TunnelReading> Read(
+      const std::vector<std::string>& tunnels) = 0;
+};
+
+}  // namespace eoip
+
+#endif  // EOIP_RECONCILE_RECONCILER_H_
