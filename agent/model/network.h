@@ -45,6 +45,10 @@ struct NetworkSpec {
   bool vlan_filtering = false;
   std::optional<MacAddress> mac;
   std::string comment;
+  // Host links that were ports once and are none now. They are taken out of
+  // the bridge when found in it; other members of the bridge that are not
+  // ports are left alone.
+  std::vector<std::string> released_links;
   friend bool operator==(const NetworkSpec&, const NetworkSpec&) = default;
 };
 

@@ -59,7 +59,9 @@ class Store {
   // Deleting what is not there is OK. Ends the protection of a set-aside name.
   virtual absl::Status DeleteTunnel(const std::string& id) = 0;
   virtual absl::Status DeleteNetwork(const std::string& id) = 0;
-  virtual absl::Status DeleteAttachment(const AttachmentKey& key) = 0;
+  // With an etag: only if the record still has it (else OK, nothing is done).
+  virtual absl::Status DeleteAttachment(const AttachmentKey& key,
+                                        const std::string& etag = "") = 0;
 
   virtual Desired Snapshot() const = 0;
   // Null: no such resource.
