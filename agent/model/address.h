@@ -31,7 +31,8 @@ class IpAddress {
   }
   // Canonical text (RFC 5952).
   std::string ToString() const;
-  // Not unspecified, multicast, broadcast (255.255.255.255) or loopback.
+  // Not unspecified, multicast, broadcast (255.255.255.255) or loopback, and
+  // no IPv4 address in IPv6 clothes (::ffff:0:0/96).
   bool IsUsableUnicast() const;
   bool IsUnspecified() const;
   bool IsMulticast() const;

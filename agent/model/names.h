@@ -4,6 +4,7 @@
 #ifndef EOIP_MODEL_NAMES_H_
 #define EOIP_MODEL_NAMES_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
@@ -36,9 +37,19 @@ absl::Status ValidateLinkName(absl::string_view field, absl::string_view name);
 absl::Status ValidateAttachmentId(absl::string_view field,
                                   absl::string_view id);
 
-// The error of a bad value: "FIELD: 'VALUE': ALLOWED".
+// Free text: at most max_bytes, no control characters (also not U+0080 to
+// U+009F, which terminals obey). Empty is allowed.
+absl::Status ValidateText(absl::string_view field, absl::string_view text,
+                          size_t max_bytes);
+
+// The error of a bad value: INVALID_ARGUMENT "FIELD: 'VALUE': ALLOWED". The
+// value is escaped and cut after 64 bytes.
 absl::Status FieldError(absl::string_view field, absl::string_view value,
                         absl::string_view allowed);
+// The error of a value that is right but that this version cannot do:
+// UNIMPLEMENTED "FIELD: 'VALUE': not built yet; allowed ALLOWED".
+absl::Status NotBuiltError(absl::string_view field, absl::string_view value,
+                           absl::string_view allowed);
 
 }  // namespace eoip
 

@@ -5,6 +5,7 @@
 #ifndef EOIP_MODEL_NETWORK_H_
 #define EOIP_MODEL_NETWORK_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,6 +66,15 @@ struct NetworkStatus {
   uint32_t tunnels_active = 0;
   absl::Time last_change;
 };
+
+// A bridge of the kernel has 1023 ports at most (BR_PORT_BITS 10, port 0 is
+// never used; net/bridge/br_private.h).
+inline constexpr size_t kMaxPorts = 1023;
+
+// VLAN ids are 1..4094, ranges ascend and do not overlap. Paths as
+// "FIELD[1].first".
+absl::Status ValidateVlanRanges(absl::string_view field,
+                                const std::vector<VlanRange>& ranges);
 
 // As ValidateTunnel, paths as "network.ports[2].pvid".
 absl::Status ValidateNetwork(const NetworkSpec& spec);
