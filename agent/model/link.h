@@ -20,6 +20,9 @@ namespace eoip {
 // deletes them all).
 inline constexpr uint32_t kOwnedGroup = 0x656f6970;
 inline constexpr uint32_t kDoomedGroup = 0x656f6971;
+// IFLA_GROUP of host ends of attachments: not ours to delete, but ours to take
+// out of the bridge when the attachment is gone.
+inline constexpr uint32_t kPortGroup = 0x656f6972;
 
 struct BridgeInfo {
   bool stp = false;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -42,6 +43,8 @@ class StatusBoard {
   NetworkStatus GetNetwork(const std::string& id) const;
   AttachmentStatus GetAttachment(const AttachmentKey& key) const;
   std::map<std::string, TunnelStatus> Tunnels() const;
+  // Names of all resources it knows.
+  std::set<std::string> Keys() const;
 
  private:
   void Notify(const std::string& key);

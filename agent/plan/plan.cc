@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace eoip {
+namespace {
+
+const Link* FindLink(const Observed& observed, const std::string& name) {
+  auto it = observed.links.find(name);
+  return it == observed.links.end() ? nullptr : &it->second;
+}
+
+bool IsOwnBridge(const Link& link) {
+  return link.owned() && link.kind == "bridge";
+}
+
+// Steps by phase; a phase may rely on all that stand before it.
+class Planner {
+ public:
+  Planner(const Wanted& wanted, const Observed& observed, const Scope& scope)
+      : wanted_(wanted), observed_(observed), scope_(scope) {
+    for (const auto& [id, network] : wanted.networks) {
+      for (const PortSpec& port : network.ports) {
+        network_of_.emplace(port.link_name(), &network);
+      }
+    }
+    for (const auto& [key, attachment] : wanted.attachments) {
+      attached_.emplace(attachment.host_link, &attachment);
+    }
+    for (const auto& [name, link] : observed.links) {
+      name_of_[link.ifindex] = &name;
+    }
+  }
+
+  std::vector<Step> Run() {
+    PlanLeftovers();
+    for (const auto& [id, spec] : wanted_.tunnels) {
+      if (scope_.HasTunnel(id)) PlanTunnel(spec);
+    }
+    for (const auto& [id, spec] : wanted_.networks) {
+      if (scope_.HasNetwork(id)) PlanNetwork(spec);
+    }
+    for (const auto& [key, spec] : wanted_.attachments) {
+      if (scope_.HasNetwork(spec.network)) PlanAttachment(key, spec);
+    }
+    PlanReleases();
+    std::vector<Step> steps;
+    for (const auto& [datapath, names] : deleted_tunnels_) {
+      steps.push_back({"", DeleteTunnels{datapath, names}});
+    }
+    if (!deleted_links_.empty()) {
+      steps.push_back({"", DeleteLinks{deleted_links_}});
+    }
+    for (auto* phase : {&creates_, &modifies_, &enslaves_, &ups_}) {
+      std::move(phase->begin(), phase->end(), std::back_inserter(steps));
+    }
+    return steps;
+  }
+
+ private:
+  bool Protected(const std::string& link) const {
+    return wanted_.protected_links.count(link) > 0;
+  }
+
+  // The bridge that owns the link now, if it is one of ours; else null.
+  const Link* OwnMaster(const Link& link) const {
+    if (link.master == 0) return nullptr;
+    auto it = name_of_.find(link.master);
+    if (it == name_of_.end()) return nullptr;
+    const Link* master = FindLink(observed_, *it->second);
+    return master != nullptr && IsOwnBridge(*master) ? master : nullptr;
+  }
+
+  // Owned tunnels and bridges that nobody wants.
+  void PlanLeftovers() {
+    for (const auto& [name, tunnel] : observed_.tunnels) {
+      if (!scope_.HasTunnel(name) || wanted_.tunnels.count(name) > 0 ||
+          Protected(name) || !OwnTunnel(tunnel)) {
+        continue;
+      }
+      deleted_tunnels_[tunnel.datapath].push_back(name);
+    }
+    for (const auto& [name, link] : observed_.links) {
+      if (!scope_.HasNetwork(name) || wanted_.networks.count(name) > 0 ||
+          Protected(name) || !IsOwnBridge(link)) {
+        continue;
+      }
+      deleted_links_.push_back(name);
+    }
+  }
+
+  // eoip-tapd's tunnels are ours by definition; a kernel link of our kind may
+  // have been made by hand.
+  bool OwnTunnel(const ObservedTunnel& tunnel) const {
+    if (tunnel.datapath != DatapathType::kKernel) return true;
+    const Link* link = FindLink(observed_, tunnel.config.name);
+    return link != nullptr && link->owned();
+  }
+
+  void PlanTunnel(const TunnelSpec& spec) {
+    const std::string resource = TunnelName(spec.id);
+    const DatapathChoice choice = ChooseDatapath(spec, observed_);
+    if (!choice.type.has_value()) {
+      creates_.push_back({resource, Blocked{choice.reason}});
+      return;
+    }
+    const DatapathView& view = observed_.datapaths.at(*choice.type);
+    if (view.unknown) {
+      creates_.push_back({resource, Blocked{view.reason}});
+      return;
+    }
+    auto it = observed_.tunnels.find(spec.id);
+    const ObservedTunnel* have =
+        it != observed_.tunnels.end() && OwnTunnel(it->second) ? &it->second
+                                                               : nullptr;
+    const Link* link = FindLink(observed_, spec.id);
+    if (link != nullptr && have == nullptr) {
+      creates_.push_back(
+          {resource,
+           Blocked{absl::StrCat(
+               "link ", spec.id, " exists and is not the agent's (",
+               link->kind.empty() ? ""
+                                  : absl::StrCat("kind ", link->kind, ", "),
+               "ifindex ", link->ifindex,
+               "): remove or rename it, or name the tunnel otherwise")}});
+      return;
+    }
+
+    uint32_t underlay = 0;
+    const std::string& via = spec.link.empty() ? spec.vrf : spec.link;
+    if (!via.empty()) {
+      const Link* link_via = FindLink(observed_, via);
+      if (link_via == nullptr) {
+        creates_.push_back(
+            {resource, Blocked{absl::StrCat(spec.link.empty() ? "vrf" : "link",
+                                            " ", via, " does not exist")}});
+        return;
+      }
+      underlay = link_via->ifindex;
+    }
+    const TunnelConfig config = ResolveTunnel(spec, wanted_.node, underlay);
+
+    if (have != nullptr && (have->link_gone || have->datapath != *choice.type ||
+                            have->config.kind != config.kind)) {
+      deleted_tunnels_[have->datapath].push_back(spec.id);
+      have = nullptr;
+      link = nullptr;
+    }
+    if (have == nullptr) {
+      creates_.push_back({resource, PutTunnel{*choice.type, config, true}});
+    } else if (!SameForDatapath(*have, config)) {
+      modifies_.push_back({resource, PutTunnel{*choice.type, config, false}});
+    }
+
+    if (link != nullptr) {
+      SetLink change;
+      change.link = spec.id;
+      if (link->mtu != config.mtu) change.mtu = config.mtu;
+      if (link->mac != config.mac) change.mac = config.mac;
+      // A TAP gets its group only after it was made.
+      if (!link->owned()) change.group = kOwnedGroup;
+      if (change.mtu || change.mac || change.group) {
+        modifies_.push_back({resource, change});
+      }
+      if (const Link* master = OwnMaster(*link);
+          master != nullptr && network_of_.count(spec.id) == 0 &&
+          !Protected(master->name)) {
+        modifies_.push_back({resource, SetLink{.link = spec.id, .master = ""}});
+      }
+    }
+    const bool up = link != nullptr && link->up;
+    if (up == config.disabled) {
+      ups_.push_back(
+          {resource, SetLink{.link = spec.id, .up = !config.disabled}});
+    }
+    present_.insert(spec.id);
+  }
+
+  // What SetLink sets is compared with the link instead.
+  static bool SameForDatapath(const ObservedTunnel& tunnel,
+                              const TunnelConfig& want) {
+    TunnelConfig have = tunnel.config;
+    have.mac = want.mac;
+    // In the kernel a disabled tunnel is a link that is down.
+    if (tunnel.datapath == DatapathType::kKernel) have.disabled = want.disabled;
+    return have == want;
+  }
+
+  void PlanNetwork(const NetworkSpec& spec) {
+    const std::string resource = NetworkName(spec.id);
+    const Link* bridge = FindLink(observed_, spec.id);
+    if (bridge != nullptr && !IsOwnBridge(*bridge)) {
+      creates_.push_back(
+          {resource,
+           Blocked{absl::StrCat(
+               "link ", spec.id, " exists and is not the agent's (",
+               bridge->kind.empty() ? ""
+                                    : absl::StrCat("kind ", bridge->kind, ", "),
+               "ifindex ", bridge->ifindex,
+               "): remove or rename it, or name the network otherwise")}});
+      return;
+    }
+    PutBridge want;
+    want.name = spec.id;
+    want.mac = spec.mac.value_or(MacAddress::Derive(wanted_.node, spec.id));
+    want.mtu = NetworkMtu(spec, wanted_);
+    want.info.stp = spec.stp;
+    want.info.multicast_snooping = spec.multicast_snooping;
+    want.info.vlan_filtering = spec.vlan_filtering;
+    if (bridge == nullptr) {
+      want.create = true;
+      creates_.push_back({resource, want});
+    } else {
+      if (!bridge->bridge.has_value() || *bridge->bridge != want.info) {
+        modifies_.push_back({resource, want});
+      }
+      SetLink change;
+      change.link = spec.id;
+      if (bridge->mac != want.mac) change.mac = want.mac;
+      if (change.mac) modifies_.push_back({resource, change});
+    }
+    bridges_.insert(spec.id);
+
+    for (const PortSpec& port : spec.ports)
+      PlanPort(resource, spec, port, bridge);
+    // After the ports: the kernel lowers the MTU of a bridge when one joins.
+    if (bridge != nullptr && bridge->mtu != want.mtu) {
+      ups_.push_back({resource, SetLink{.link = spec.id, .mtu = want.mtu}});
+    }
+    if (bridge == nullptr || !bridge->up) {
+      ups_.push_back({resource, SetLink{.link = spec.id, .up = true}});
+    }
+  }
+
+  void PlanPort(const std::string& resource, const NetworkSpec& network,
+                const PortSpec& port, const Link* bridge) {
+    const std::string& name = port.link_name();
+    const Link* link = FindLink(observed_, name);
+    const bool is_tunnel = !port.tunnel.empty();
+    if (is_tunnel) {
+      // Only a tunnel of ours is a port: made by this plan, or found.
+      auto it = observed_.tunnels.find(name);
+      const bool found = it != observed_.tunnels.end() && link != nullptr &&
+                         OwnTunnel(it->second) && !it->second.link_gone &&
+                         wanted_.tunnels.count(name) > 0;
+      if (!found && present_.count(name) == 0) return;
+    } else {
+      if (link == nullptr) return;
+      // Another bridge's port is not taken away from it.
+      if (link->master != 0 && OwnMaster(*link) == nullptr) return;
+    }
+    const bool fresh = link == nullptr || WillBeRecreated(name);
+    const bool enslaved =
+        !fresh && bridge != nullptr && link->master == bridge->ifindex;
+    if (!enslaved) {
+      enslaves_.push_back(
+          {resource, SetLink{.link = name, .master = network.id}});
+    }
+    BridgePortInfo info;
+    info.isolated = port.isolated;
+    PlanPortInfo(resource, name, enslaved ? link : nullptr, info);
+    if (!is_tunnel && !link->up) {
+      ups_.push_back({resource, SetLink{.link = name, .up = true}});
+    }
+  }
+
+  bool WillBeRecreated(const std::string& name) const {
+    for (const auto& [datapath, names] : deleted_tunnels_) {
+      if (std::find(names.begin(), names.end(), name) != names.end())
+        return true;
+    }
+    return false;
+  }
+
+  // link: null where it is not a port yet, so has the kernel's defaults.
+  void PlanPortInfo(const std::string& resource, const std::string& name,
+                    const Link* link, const BridgePortInfo& want) {
+    const BridgePortInfo have =
+        link != nullptr ? link->bridge_port.value_or(BridgePortInfo{})
+                        : BridgePortInfo{};
+    if (have.isolated != want.isolated || have.hairpin != want.hairpin) {
+      enslaves_.push_back({resource, SetBridgePort{name, want}});
+    }
+  }
+
+  void PlanAttachment(const AttachmentKey& key, const AttachmentSpec& spec) {
+    const std::string resource = AttachmentName(key);
+    const Link* link = FindLink(observed_, spec.host_link);
+    if (link == nullptr) {
+      modifies_.push_back({resource, ForgetAttachment{key}});
+      return;
+    }
+    const Link* bridge = FindLink(observed_, spec.network);
+    if (wanted_.networks.count(spec.network) == 0) {
+      if (!Protected(spec.network)) {
+        modifies_.push_back(
+            {resource, Blocked{absl::StrCat(NetworkName(spec.network),
+                                            " does not exist")}});
+      }
+      return;
+    }
+    if (bridges_.count(spec.network) == 0) {
+      modifies_.push_back(
+          {resource,
+           Blocked{absl::StrCat(NetworkName(spec.network), " has no bridge")}});
+      return;
+    }
+    const bool enslaved = bridge != nullptr && link->master == bridge->ifindex;
+    if (!enslaved || link->group != kPortGroup) {
+      SetLink change;
+      change.link = spec.host_link;
+      // The mark and the membership go in one message.
+      change.group = kPortGroup;
+      if (!enslaved) change.master = spec.network;
+      enslaves_.push_back({resource, change});
+    }
+    BridgePortInfo info;
+    info.isolated = spec.isolated;
+    info.hairpin = spec.hairpin;
+    PlanPortInfo(resource, spec.host_link, enslaved ? link : nullptr, info);
+    if (!link->up) {
+      ups_.push_back({resource, SetLink{.link = spec.host_link, .up = true}});
+    }
+  }
+
+  // Members of our bridges that were ports and are none now.
+  void PlanReleases() {
+    for (const auto& [name, link] : observed_.links) {
+      const Link* master = OwnMaster(link);
+      if (master == nullptr || !scope_.HasNetwork(master->name) ||
+          Protected(master->name)) {
+        continue;
+      }
+      if (link.group == kPortGroup) {
+        if (attached_.count(name) > 0) continue;
+        modifies_.push_back({NetworkName(master->name),
+                             SetLink{.link = name, .master = "", .group = 0}});
+        continue;
+      }
+      auto network = wanted_.networks.find(master->name);
+      if (network == wanted_.networks.end() || network_of_.count(name) > 0) {
+        continue;
+      }
+      const std::vector<std::string>& released = network->second.released_links;
+      if (std::find(released.begin(), released.end(), name) != released.end()) {
+        modifies_.push_back(
+            {NetworkName(master->name), SetLink{.link = name, .master = ""}});
+      } else if (link.owned() && observed_.tunnels.count(name) > 0 &&
+                 !scope_.HasTunnel(name) && wanted_.tunnels.count(name) > 0) {
+        modifies_.push_back(
+            {TunnelName(name), SetLink{.link = name, .master = ""}});
+      }
+    }
+  }
+
+  const Wanted& wanted_;
+  const Observed& observed_;
+  const Scope& scope_;
+  std::map<std::string, const NetworkSpec*> network_of_;   // by port's link
+  std::map<std::string, const AttachmentSpec*> attached_;  // by host_link
+  std::map<uint32_t, const std::string*> name_of_;
+  std::set<std::string> present_;  // tunnels that exist once the plan ran
+  std::set<std::string> bridges_;  // the same for bridges
+
+  std::map<DatapathType, std::vector<std::string>> deleted_tunnels_;
+  std::vector<std::string> deleted_links_;
+  std::vector<Step> creates_, modifies_, enslaves_, ups_;
+};
+
+DatapathView ViewOf(const Observed& observed, DatapathType type) {
+  auto it = observed.datapaths.find(type);
+  if (it != observed.datapaths.end()) return it->second;
+  return DatapathView{.available = false, .reason = "not built"};
+}
+
+std::string DescribeAction(const DeleteTunnels& a) {
+  return absl::StrCat("delete ", ToString(a.datapath), " ",
+                      absl::StrJoin(a.names, ","));
+}
+std::string DescribeAction(const DeleteLinks& a) {
+  return absl::StrCat("delete links ", absl::StrJoin(a.names, ","));
+}
+std::string DescribeAction(const PutTunnel& a) {
+  return absl::StrCat(a.create ? "create " : "change ", ToString(a.datapath),
+                      " ", a.config.name);
+}
+std::string DescribeAction(const PutBridge& a) {
+  return absl::StrCat(a.create ? "create" : "change", " bridge ", a.name);
+}
+std::string DescribeAction(const SetLink& a) {
+  std::string out = absl::StrCat("set ", a.link);
+  if (a.mtu) absl::StrAppend(&out, " mtu ", *a.mtu);
+  if (a.mac) absl::StrAppend(&out, " address ", a.mac->ToString());
+  if (a.group) absl::StrAppend(&out, " group ", *a.group);
+  if (a.master && a.master->empty()) absl::StrAppend(&out, " nomaster");
+  if (a.master && !a.master->empty()) {
+    absl::StrAppend(&out, " master ", *a.master);
+  }
+  if (a.up) absl::StrAppend(&out, *a.up ? " up" : " down");
+  return out;
+}
+std::string DescribeAction(const SetBridgePort& a) {
+  return absl::StrCat("set port ", a.link,
+                      a.info.isolated ? " isolated" : " not isolated",
+                      a.info.hairpin ? " hairpin" : "");
+}
+std::string DescribeAction(const ForgetAttachment&) { return "forget"; }
+std::string DescribeAction(const Blocked& a) {
+  return absl::StrCat("blocked: ", a.reason);
+}
+
+}  // namespace
+
+DatapathChoice ChooseDatapath(const TunnelSpec& spec,
+                              const Observed& observed) {
+  const DatapathView kernel = ViewOf(observed, DatapathType::kKernel);
+  const DatapathView tap = ViewOf(observed, DatapathType::kTap);
+  if (spec.datapath != DatapathType::kAuto) {
+    const DatapathView view = ViewOf(observed, spec.datapath);
+    if (!view.available) {
+      return {std::nullopt,
+              absl::StrCat("datapath ", ToString(spec.datapath),
+                           " is asked for but not available: ", view.reason)};
+    }
+    return {spec.datapath, absl::StrCat("asked for; ", view.reason)};
+  }
+  auto have = observed.tunnels.find(spec.id);
+  if (have != observed.tunnels.end() && !have->second.link_gone &&
+      ViewOf(observed, have->second.datapath).available) {
+    const DatapathType type = have->second.datapath;
+    if (type == DatapathType::kTap && kernel.available) {
+      return {type,
+              "AUTO: it runs there; the kernel module is available since, set "
+              "datapath KERNEL to move it"};
+    }
+    if (type == DatapathType::kTap) {
+      return {type, absl::StrCat("AUTO: no kernel module: ", kernel.reason)};
+    }
+    return {type, absl::StrCat("AUTO: ", kernel.reason)};
+  }
+  if (kernel.available) {
+    return {DatapathType::kKernel, absl::StrCat("AUTO: ", kernel.reason)};
+  }
+  if (tap.available) {
+    return {DatapathType::kTap,
+            absl::StrCat("AUTO: no kernel module: ", kernel.reason)};
+  }
+  return {std::nullopt, absl::StrCat("no datapath is available: KERNEL: ",
+                                     kernel.reason, "; TAP: ", tap.reason)};
+}
+
+std::string ToString(const Step& step) {
+  const std::string action =
+      std::visit([](const auto& a) { return DescribeAction(a); }, step.action);
+  return step.resource.empty() ? action
+                               : absl::StrCat(step.resource, " ", action);
+}
+
+std::vector<Step> MakePlan(const Wanted& wanted, const Observed& observed,
+                           const Scope& scope) {
+  return Planner(wanted, observed, scope).Run();
+}
+
+uint32_t NetworkMtu(const NetworkSpec& network, const Wanted& wanted) {
+  if (network.mtu != 0) return network.mtu;
+  std::optional<uint32_t> smallest;
+  for (const PortSpec& port : network.ports) {
+    auto it = wanted.tunnels.find(port.tunnel);
+    if (port.tunnel.empty() || it == wanted.tunnels.end()) continue;
+    const uint32_t mtu =
+        it->second.mtu != 0 ? it->second.mtu : kDefaultTunnelMtu;
+    smallest = std::min(smallest.value_or(mtu), mtu);
+  }
+  return smallest.value_or(1500);
+}
+
+const NetworkSpec* NetworkOf(const std::string& link, const Wanted& wanted) {
+  for (const auto& [id, network] : wanted.networks) {
+    for (const PortSpec& port : network.ports) {
+      if (port.link_name() == link) return &network;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace eoip

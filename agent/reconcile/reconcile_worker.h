@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef EOIP_RECONCILE_RECONCILE_WORKER_H_
+#define EOIP_RECONCILE_RECONCILE_WORKER_H_
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "datapath/datapath.h"
+#include "netlink/links.h"
+#include "plan/plan.h"
+#include "reconcile/executor.h"
+#include "reconcile/observer.h"
+#include "reconcile/reconciler.h"
+#include "reconcile/status_board.h"
+#include "store/store.h"
+
+namespace eoip {
+
+// The one thread that touches the kernel. Level-triggered: every event only
+// says where to look. A pass is: snapshot of the store, look, plan, apply,
+// look again, until the plan is empty (three rounds at most), then the status
+// board. What failed is tried again with a growing delay.
+class ReconcileWorker : public Applier {
+ public:
+  struct Options {
+    std::string node;
+    // A complete pass at least this often.
+    absl::Duration resync_interval = absl::Seconds(60);
+    // How often the datapaths are asked whether they are available.
+    absl::Duration probe_interval = absl::Seconds(1);
+    // Delay of the first retry of a failed resource, doubled each time.
+    absl::Duration backoff_min = absl::Milliseconds(500);
+    absl::Duration backoff_max = absl::Seconds(30);
+    // How long events of links are collected before a pass.
+    absl::Duration settle = absl::Milliseconds(20);
+  };
+
+  // All pointers outlive it. links and datapaths are used by its thread only
+  // (Datapath::Read excepted).
+  ReconcileWorker(Options options, Store* store, Links* links,
+                  std::vector<Datapath*> datapaths, StatusBoard* board);
+  ~ReconcileWorker() override;
+
+  void Start();
+  // Ends after the running pass; leaves all links alone. Waiters of Apply get
+  // UNAVAILABLE.
+  void Stop();
+
+  // Something happened to the link of this name. Thread-safe, never waits.
+  void LookAtLink(const std::string& name);
+  // Events were lost, or all may have changed.
+  void LookAtAll();
+
+  absl::Status Apply(const std::string& resource, absl::Time deadline) override;
+  ReconcilerReport Report() const override;
+  std::map<std::string, TunnelReading> Read(
+      const std::vector<std::string>& tunnels) override;
+
+ private:
+  struct Waiter {
+    absl::Notification done;
+    absl::Status status;
+  };
+  // What a pass is to look at.
+  struct Work {
+    bool all = false;
+    std::set<std::string> resources;
+    std::set<std::string> links;
+    std::vector<std::shared_ptr<Waiter>> waiters;
+    bool empty() const { return !all && resources.empty() && links.empty(); }
+  };
+  struct Retry {
+    absl::Duration delay;
+    absl::Time at;
+  };
+
+  void Run();
+  Work WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Time NextWake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Woken() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  absl::Status Pass(const Work& work);
+  Wanted MakeWanted(const Desired& desired) const;
+  Scope MakeScope(const Work& work, const Wanted& wanted, bool* complete) const;
+  void AddResource(const std::string& resource, const Wanted& wanted,
+                   Scope& scope, bool* complete) const;
+  void AddLink(const std::string& link, const Wanted& wanted,
+               Scope& scope) const;
+  void Publish(const Wanted& wanted, const Observed& observed,
+               const Scope& scope,
+               const std::map<std::string, std::string>& failures);
+  void PublishDeleted(const Wanted& wanted, const Scope& scope,
+                      const std::map<std::string, std::string>& failures);
+  void NoteFailure(const std::string& resource, bool failed);
+  void NoteDatapaths(const Observed& observed, bool complete);
+  bool ProbeChanged();
+
+  const Options options_;
+  Store* const store_;
+  StatusBoard* const board_;
+  const std::vector<Datapath*> datapaths_;
+  Observer observer_;
+  Executor executor_;
+
+  mutable absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Work pending_ ABSL_GUARDED_BY(mutex_);
+  absl::Time links_ready_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  ReconcilerReport report_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, DatapathType> running_on_ ABSL_GUARDED_BY(mutex_);
+
+  // Of the worker's thread only.
+  std::map<std::string, Retry> retries_;
+  std::map<DatapathType, Availability> probed_;
+  absl::Time next_resync_ = absl::InfinitePast();
+  absl::Time next_probe_ = absl::InfinitePast();
+  Desired snapshot_;
+
+  std::thread thread_;
+};
+
+}  // namespace eoip
+
+#endif  // EOIP_RECONCILE_RECONCILE_WORKER_H_
