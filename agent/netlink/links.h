@@ -7,6 +7,7 @@
 #ifndef EOIP_NETLINK_LINKS_H_
 #define EOIP_NETLINK_LINKS_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,19 @@ struct BridgeConfig {
   BridgeInfo info;
 };
 
+// Said by FAILED_PRECONDITION of PutTunnelLink where no module has the kind.
+inline constexpr char kModuleNotLoaded[] = "kernel module eoip is not loaded";
+
+// Who answers to a link kind: nobody, the bundled module, another one.
+enum class KindProbe { kAbsent, kBundled, kForeign };
+
+// What a tunnel's link counts, now.
+struct LinkReading {
+  TunnelCounters counters;
+  std::optional<absl::Duration> last_heard;  // age; absent: never
+  bool carrier = false;                      // also while the link is down
+};
+
 class Links {
  public:
   virtual ~Links() = default;
@@ -46,11 +60,17 @@ class Links {
   // A bridge of group kOwnedGroup, down; returns its ifindex.
   // ALREADY_EXISTS: a link has the name.
   virtual absl::StatusOr<uint32_t> CreateBridge(const BridgeConfig& config) = 0;
-  // Kinds eoip and eoipv6: create (group kOwnedGroup, down) or change.
+  // Kinds eoip and eoipv6: create (group kOwnedGroup, down) or change every
+  // property but the group, also the ones that are the same. config.disabled
+  // is ignored. ALREADY_EXISTS: a link has the name, or another tunnel the key
+  // · NOT_FOUND: nothing to change · FAILED_PRECONDITION: the module is not
+  // loaded, or the link is of another kind.
   virtual absl::Status PutTunnelLink(const TunnelConfig& config,
                                      bool create) = 0;
 
   virtual absl::Status Change(uint32_t ifindex, const LinkChange& change) = 0;
+  // FAILED_PRECONDITION: the kernel took it but does not do it (it was built
+  // without VLAN filtering or snooping).
   virtual absl::Status SetBridge(uint32_t ifindex, const BridgeInfo& info) = 0;
   // port.state is ignored.
   virtual absl::Status SetBridgePort(uint32_t ifindex,
@@ -60,6 +80,13 @@ class Links {
   // one message; one link is deleted directly. Links that are gone are no
   // error.
   virtual absl::Status Delete(const std::vector<uint32_t>& ifindexes) = 0;
+
+  // Kinds eoip and eoipv6. Makes no link; a kernel that can load modules tries
+  // to load the one that has the kind.
+  virtual absl::StatusOr<KindProbe> ProbeKind(TunnelKind kind) = 0;
+  // Of the links in names that are tunnels of the bundled module.
+  virtual absl::StatusOr<std::map<std::string, LinkReading>> ReadTunnels(
+      const std::vector<std::string>& names) = 0;
 };
 
 }  // namespace eoip
