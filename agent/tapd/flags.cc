@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/flags.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "base/status.h"
+#include "tapd/forwarder.h"
+
+namespace eoip::tapd {
+
+const char kUsage[] =
+    R"(usage: eoip-tapd [--socket PATH] [--workers N] [--log-level LEVEL]
+
+Carries EoIP and EoIPv6 tunnels in user space, as eoip-agent tells it over a
+unix socket.
+
+  --socket PATH      control socket (default /run/eoip/tapd.sock)
+  --workers N        forwarding threads (default 1)
+  --log-level LEVEL  error, warning, info or debug (default info)
+  --version          print the version
+  --help             print this text
+)";
+
+namespace {
+
+absl::Status SetFlag(absl::string_view name, absl::string_view value,
+                     Flags* flags) {
+  if (name == "socket") {
+    flags->socket = std::string(value);
+    return absl::OkStatus();
+  }
+  if (name == "workers") {
+    int n = 0;
+    if (!absl::SimpleAtoi(value, &n) || n < 1 || n > kMaxWorkers) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--workers ", value, ": must be a number from 1 to ", kMaxWorkers));
+    }
+    flags->workers = n;
+    return absl::OkStatus();
+  }
+  if (name == "log-level") {
+    if (value != "error" && value != "warning" && value != "info" &&
+        value != "debug") {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--log-level ", value, ": must be error, warning, info or debug"));
+    }
+    flags->log_level = std::string(value);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("--", name, ": no such flag"));
+}
+
+}  // namespace
+
+absl::StatusOr<Flags> ParseFlags(const std::vector<std::string>& args) {
+  Flags flags;
+  for (size_t i = 0; i < args.size(); ++i) {
+    absl::string_view arg = args[i];
+    if (!absl::ConsumePrefix(&arg, "--")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(args[i], ": flags start with --"));
+    }
+    if (arg == "help") {
+      flags.help = true;
+      continue;
+    }
+    if (arg == "version") {
+      flags.version = true;
+      continue;
+    }
+    const size_t equals = arg.find('=');
+    if (equals != absl::string_view::npos) {
+      EOIP_RETURN_IF_ERROR(
+          SetFlag(arg.substr(0, equals), arg.substr(equals + 1), &flags));
+      continue;
+    }
+    if (i + 1 == args.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--", arg, ": needs a value"));
+    }
+    EOIP_RETURN_IF_ERROR(SetFlag(arg, args[++i], &flags));
+  }
+  return flags;
+}
+
+}  // namespace eoip::tapd

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef EOIP_TAPD_FLAGS_H_
+#define EOIP_TAPD_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace eoip::tapd {
+
+struct Flags {
+  std::string socket = "/run/eoip/tapd.sock";
+  int workers = 1;
+  std::string log_level = "info";
+  bool help = false;
+  bool version = false;
+};
+
+// "--name value" and "--name=value". INVALID_ARGUMENT names the flag, the value
+// and what is allowed.
+absl::StatusOr<Flags> ParseFlags(const std::vector<std::string>& args);
+
+extern const char kUsage[];
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_FLAGS_H_

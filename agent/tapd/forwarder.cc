@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/forwarder.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace eoip::tapd {
+namespace {
+
+void AddDrops(const DropCounters& drops,
+              google::protobuf::Map<std::string, google::protobuf::uint64>*
+                  by_cause) {
+  for (int i = 0; i < kDropCauses; ++i) {
+    const Drop drop = static_cast<Drop>(i);
+    const uint64_t count = drops.Get(drop);
+    if (count > 0) (*by_cause)[std::string(DropName(drop))] += count;
+  }
+}
+
+// The peer is another one, or starts anew.
+bool RestartsPeer(const TunnelConfig& from, const TunnelConfig& to) {
+  return !SameKey(from, to) || from.disabled != to.disabled ||
+         from.WatchesPeer() != to.WatchesPeer();
+}
+
+std::string DescribeSendError(const TunnelConfig& config, int error) {
+  if (error == 0) return "";
+  std::string text = absl::StrCat(
+      "send to ", AddressToString(config.ipv6, config.remote), ": ",
+      std::strerror(error));
+  if (error == EINVAL && config.has_local) {
+    absl::StrAppend(&text, " (local address ",
+                    AddressToString(config.ipv6, config.local),
+                    " is not on this host?)");
+  }
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers) {
+  std::unique_ptr<Forwarder> forwarder(new Forwarder());
+  for (int i = 0; i < workers; ++i) {
+    EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, Worker::Start());
+    forwarder->workers_.push_back(std::move(worker));
+  }
+  return forwarder;
+}
+
+Forwarder::~Forwarder() {
+  workers_.clear();
+  absl::MutexLock lock(&mu_);
+  tunnels_.clear();
+}
+
+absl::Status Forwarder::CheckKey(const TunnelConfig& config) {
+  for (const auto& [name, tunnel] : tunnels_) {
+    if (name != config.name && SameKey(tunnel->config(), config)) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          "config.tunnel_id: ", config.tunnel_id, ": tunnel ", name,
+          " has the same id, remote and local address"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+Worker::Needs Forwarder::NeedsWith(const TunnelConfig* config) {
+  Worker::Needs needs;
+  auto add = [&needs](const TunnelConfig& c) {
+    needs.v4 |= !c.ipv6;
+    needs.v4_df |= !c.ipv6 && c.inherit_df;
+    needs.v6 |= c.ipv6;
+  };
+  for (const auto& [name, tunnel] : tunnels_) {
+    if (config == nullptr || config->name != name) add(tunnel->config());
+  }
+  if (config != nullptr) add(*config);
+  return needs;
+}
+
+absl::Status Forwarder::OpenSockets(const Worker::Needs& needs) {
+  absl::Status status;
+  for (auto& worker : workers_) {
+    worker->Call([&] { status = worker->OpenSockets(needs); });
+    if (!status.ok()) {
+      CloseUnusedSockets();
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Forwarder::CloseUnusedSockets() {
+  const Worker::Needs needs = NeedsWith(nullptr);
+  for (auto& worker : workers_) {
+    worker->Call([&] { worker->CloseSockets(needs); });
+  }
+}
+
+absl::StatusOr<v1::TapTunnel> Forwarder::Put(const TunnelConfig& config) {
+  absl::MutexLock lock(&mu_);
+  EOIP_RETURN_IF_ERROR(CheckKey(config));
+  auto it = tunnels_.find(config.name);
+  if (it != tunnels_.end() && it->second->link_gone()) {
+    Remove(it);
+    it = tunnels_.end();
+  }
+  if (it != tunnels_.end()) {
+    Worker::Needs needs = NeedsWith(&config);
+    // The sockets of the old config stay until no packet of it is queued.
+    const Worker::Needs old = NeedsWith(nullptr);
+    EOIP_RETURN_IF_ERROR(OpenSockets({needs.v4 || old.v4,
+                                      needs.v4_df || old.v4_df,
+                                      needs.v6 || old.v6}));
+    Change(it->second.get(), config);
+    CloseUnusedSockets();
+  } else {
+    EOIP_RETURN_IF_ERROR(OpenSockets(NeedsWith(&config)));
+    const absl::Status status = Create(config);
+    if (!status.ok()) {
+      CloseUnusedSockets();
+      return status;
+    }
+  }
+  return Describe(tunnels_[config.name].get());
+}
+
+absl::Status Forwarder::Create(const TunnelConfig& config) {
+  const int workers = static_cast<int>(workers_.size());
+  TapLink::Options options{config.name, config.mac, config.mtu, workers};
+  EOIP_ASSIGN_OR_RETURN(TapLink tap, TapLink::Create(options));
+  EOIP_RETURN_IF_ERROR(tap.SetOffload(0));
+  const int home = next_home_++ % workers;
+  auto tunnel =
+      std::make_unique<Tunnel>(std::move(tap), config, workers, home);
+  for (int i = 0; i < workers; ++i) {
+    TunnelSlot* slot = &tunnel->slot(i);
+    slot->config = config;
+    workers_[i]->Call([&] { workers_[i]->Add(slot); });
+  }
+  tunnels_[config.name] = std::move(tunnel);
+  LogDebug("tunnel ", config.name, ": created");
+  return absl::OkStatus();
+}
+
+void Forwarder::Change(Tunnel* tunnel, const TunnelConfig& config) {
+  const bool restart = RestartsPeer(tunnel->config(), config);
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    TunnelSlot* slot = &tunnel->slot(static_cast<int>(i));
+    workers_[i]->Call([&] {
+      // With the first worker that takes the new peer: what the old one said
+      // before does not count.
+      if (restart && i == 0) tunnel->ResetPeer(config);
+      workers_[i]->Change(slot, config);
+    });
+  }
+  tunnel->config() = config;
+}
+
+void Forwarder::Remove(Tunnels::iterator it) {
+  Tunnel* tunnel = it->second.get();
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->Call(
+        [&] { workers_[i]->Remove(&tunnel->slot(static_cast<int>(i))); });
+  }
+  tunnels_.erase(it);
+}
+
+void Forwarder::Delete(const std::vector<std::string>& names) {
+  absl::MutexLock lock(&mu_);
+  for (const std::string& name : names) {
+    auto it = tunnels_.find(name);
+    if (it != tunnels_.end()) Remove(it);
+  }
+  CloseUnusedSockets();
+}
+
+std::vector<v1::TapTunnel> Forwarder::List(
+    const std::vector<std::string>& names) {
+  std::vector<v1::TapTunnel> list;
+  absl::MutexLock lock(&mu_);
+  if (names.empty()) {
+    for (const auto& [name, tunnel] : tunnels_) {
+      list.push_back(Describe(tunnel.get()));
+    }
+    return list;
+  }
+  for (const std::string& name : names) {
+    auto it = tunnels_.find(name);
+    if (it != tunnels_.end()) list.push_back(Describe(it->second.get()));
+  }
+  return list;
+}
+
+v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
+  v1::TapTunnel out;
+  *out.mutable_config() = MakeTunnelConfigProto(tunnel->config());
+  out.set_ifindex(tunnel->tap().ifindex());
+  out.set_link_gone(tunnel->link_gone());
+  out.set_peer_up(tunnel->peer_up());
+  const int64_t heard_ns = tunnel->last_heard_ns();
+  out.set_last_heard_ms(heard_ns == Tunnel::kNotHeard
+                            ? -1
+                            : (NowNs() - heard_ns) / 1'000'000);
+  out.set_send_error(
+      DescribeSendError(tunnel->config(), tunnel->send_errno()));
+  uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+  uint64_t rx_keepalives = 0, tx_keepalives = 0;
+  v1::Counters* counters = out.mutable_counters();
+  for (const auto& slot : tunnel->slots()) {
+    const TunnelCounters& c = slot->counters;
+    rx_packets += c.rx_packets.Get();
+    rx_bytes += c.rx_bytes.Get();
+    tx_packets += c.tx_packets.Get();
+    tx_bytes += c.tx_bytes.Get();
+    rx_keepalives += c.rx_keepalives.Get();
+    tx_keepalives += c.tx_keepalives.Get();
+    AddDrops(c.drops, counters->mutable_drops());
+  }
+  counters->set_rx_packets(rx_packets);
+  counters->set_rx_bytes(rx_bytes);
+  counters->set_tx_packets(tx_packets);
+  counters->set_tx_bytes(tx_bytes);
+  counters->set_rx_keepalives(rx_keepalives);
+  counters->set_tx_keepalives(tx_keepalives);
+  return out;
+}
+
+void Forwarder::FillInfo(v1::Info* info) {
+  absl::MutexLock lock(&mu_);
+  info->set_tunnels(static_cast<uint32_t>(tunnels_.size()));
+  info->set_workers(static_cast<uint32_t>(workers_.size()));
+  for (const auto& worker : workers_) {
+    AddDrops(worker->drops(), info->mutable_drops());
+  }
+}
+
+}  // namespace eoip::tapd

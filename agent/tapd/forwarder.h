@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tunnels and the workers that carry them: what the control API acts on.
+// Thread-safe; changes are serialised.
+#ifndef EOIP_TAPD_FORWARDER_H_
+#define EOIP_TAPD_FORWARDER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "eoip/tapd/v1/tapd.pb.h"
+#include "tapd/tunnel.h"
+#include "tapd/tunnel_config.h"
+#include "tapd/worker.h"
+
+namespace eoip::tapd {
+
+inline constexpr int kMaxWorkers = 1;
+
+class Forwarder {
+ public:
+  // workers: 1..kMaxWorkers.
+  static absl::StatusOr<std::unique_ptr<Forwarder>> Start(int workers);
+  // Stops the workers; the TAP links go.
+  ~Forwarder();
+
+  // Makes the tunnel be as the config says, see PutTunnel in tapd.proto. On an
+  // error nothing has changed.
+  absl::StatusOr<v1::TapTunnel> Put(const TunnelConfig& config)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Delete(const std::vector<std::string>& names) ABSL_LOCKS_EXCLUDED(mu_);
+  // names empty: all. By name.
+  std::vector<v1::TapTunnel> List(const std::vector<std::string>& names)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Fills tunnels, workers and drops.
+  void FillInfo(v1::Info* info) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  using Tunnels = std::map<std::string, std::unique_ptr<Tunnel>>;
+
+  Forwarder() = default;
+  absl::Status CheckKey(const TunnelConfig& config)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The sockets for all tunnels, with config in the place of its namesake.
+  Worker::Needs NeedsWith(const TunnelConfig* config)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status OpenSockets(const Worker::Needs& needs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CloseUnusedSockets() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Create(const TunnelConfig& config)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Change(Tunnel* tunnel, const TunnelConfig& config)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Remove(Tunnels::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static v1::TapTunnel Describe(Tunnel* tunnel);
+
+  absl::Mutex mu_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Tunnels tunnels_ ABSL_GUARDED_BY(mu_);
+  int next_home_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_FORWARDER_H_

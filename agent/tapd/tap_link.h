@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A TAP link with a virtio-net header before each frame. The link lives as long
+// as its queues' descriptors do; it may be deleted by others (link_gone).
+#ifndef EOIP_TAPD_TAP_LINK_H_
+#define EOIP_TAPD_TAP_LINK_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+
+namespace eoip::tapd {
+
+// Bytes of the virtio-net header before every frame (VNET_HDR_LEN's default).
+inline constexpr size_t kVnetHeaderSize = 10;
+
+class TapLink {
+ public:
+  struct Options {
+    std::string name;
+    std::array<uint8_t, 6> mac;
+    uint32_t mtu = 1500;
+    // One descriptor each, not blocking.
+    int queues = 1;
+  };
+
+  // Creates the link, down, with MAC and MTU set; whatever fails, nothing is
+  // left. ALREADY_EXISTS: any link has the name (it is never taken over) ·
+  // FAILED_PRECONDITION: no /dev/net/tun · PERMISSION_DENIED: CAP_NET_ADMIN is
+  // missing · RESOURCE_EXHAUSTED: no descriptors or memory.
+  static absl::StatusOr<TapLink> Create(const Options& options);
+
+  TapLink(TapLink&&) = default;
+  TapLink& operator=(TapLink&&) = default;
+
+  int queue_fd(int queue) const { return queues_[queue].get(); }
+  int queues() const { return static_cast<int>(queues_.size()); }
+  uint32_t ifindex() const { return ifindex_; }
+
+  // Any thread. NOT_FOUND: the link is gone.
+  absl::Status SetCarrier(bool up) const;
+
+  // What frames the kernel may hand over unfinished: TUN_F_* flags, 0: none.
+  absl::Status SetOffload(unsigned int flags) const;
+
+ private:
+  TapLink() = default;
+
+  std::vector<UniqueFd> queues_;
+  uint32_t ifindex_ = 0;
+};
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_TAP_LINK_H_

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/transmitter.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "tapd/inner_frame.h"
+
+namespace eoip::tapd {
+namespace {
+
+constexpr size_t kMaxRead = kVnetHeaderSize + 65536 + 64;
+constexpr size_t kArenaSize = 4 * kMaxRead;
+// Reads of one tunnel before the others have their turn.
+constexpr int kFairShare = 64;
+
+}  // namespace
+
+Transmitter::Transmitter(const RawSockets* sockets)
+    : batch_(sockets), arena_(new uint8_t[kArenaSize]) {}
+
+bool Transmitter::ReadTap(TunnelSlot* slot) {
+  for (int i = 0; i < kFairShare; ++i) {
+    if (batch_.full() || kArenaSize - arena_used_ < kMaxRead) Flush();
+    uint8_t* buffer = arena_.get() + arena_used_;
+    const ssize_t n = ::read(slot->tap_fd, buffer, kMaxRead);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return true;
+      // EBADFD: the link was deleted. Nothing else is known to happen here.
+      slot->tunnel->MarkLinkGone();
+      return false;
+    }
+    const size_t size = static_cast<size_t>(n);
+    if (size < kVnetHeaderSize) continue;
+    if (slot->config.disabled) {
+      slot->counters.drops.Add(Drop::kDisabled);
+      continue;
+    }
+    QueueFrame(slot, absl::MakeConstSpan(buffer + kVnetHeaderSize,
+                                         size - kVnetHeaderSize));
+    // Frames start on cache lines of their own.
+    arena_used_ += (size + 63) & ~size_t{63};
+  }
+  return true;
+}
+
+void Transmitter::QueueFrame(TunnelSlot* slot,
+                             absl::Span<const uint8_t> frame) {
+  const std::optional<InnerIp> inner = FindInnerIp(frame);
+  const bool dont_fragment = slot->config.inherit_df && inner.has_value() &&
+                             inner->dont_fragment;
+  batch_.Add(slot, {}, frame, OuterTos(slot->config.dscp, inner),
+             dont_fragment);
+}
+
+void Transmitter::SendKeepalive(TunnelSlot* slot) {
+  if (batch_.full()) Flush();
+  batch_.Add(slot, {}, {}, OuterTos(slot->config.dscp, std::nullopt), false);
+}
+
+void Transmitter::Flush() {
+  batch_.Flush();
+  arena_used_ = 0;
+}
+
+}  // namespace eoip::tapd

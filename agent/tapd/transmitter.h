@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TAP to underlay: reads frames, encapsulates, sends in batches. One thread.
+#ifndef EOIP_TAPD_TRANSMITTER_H_
+#define EOIP_TAPD_TRANSMITTER_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/types/span.h"
+#include "tapd/sockets.h"
+#include "tapd/tunnel.h"
+#include "tapd/tx_batch.h"
+
+namespace eoip::tapd {
+
+class Transmitter {
+ public:
+  explicit Transmitter(const RawSockets* sockets);
+
+  // Reads what the TAP has, up to a fair share, and queues it. False: the link
+  // is gone, nobody should poll it any more.
+  bool ReadTap(TunnelSlot* slot);
+
+  // Queues a keepalive.
+  void SendKeepalive(TunnelSlot* slot);
+
+  // Sends what is queued. To be called before the thread sleeps and before a
+  // slot changes or goes away.
+  void Flush();
+
+ private:
+  void QueueFrame(TunnelSlot* slot, absl::Span<const uint8_t> frame);
+
+  TxBatch batch_;
+  // Frames stay here until they are sent.
+  std::unique_ptr<uint8_t[]> arena_;
+  size_t arena_used_ = 0;
+};
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_TRANSMITTER_H_

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/tx_batch.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "eoip_wire.h"
+
+namespace eoip::tapd {
+namespace {
+
+// How long full send buffers hold up a worker before packets are dropped.
+constexpr int kSendWaitMs = 5;
+
+// Largest frame that fits one outer packet of 65535 bytes.
+constexpr size_t kMaxFrameV4 = 65535 - 20 - EOIP4_HLEN;
+constexpr size_t kMaxFrameV6 = 65535 - EOIP6_HLEN;
+
+}  // namespace
+
+TxBatch::TxBatch(const RawSockets* sockets)
+    : sockets_(sockets),
+      packets_(std::make_unique<std::array<Packet, kMaxPackets>>()) {}
+
+int TxBatch::SocketOf(const TunnelSlot& slot, bool dont_fragment) const {
+  if (slot.config.ipv6) return sockets_->v6.get();
+  return dont_fragment ? sockets_->v4_df.get() : sockets_->v4.get();
+}
+
+void TxBatch::Add(TunnelSlot* slot, absl::Span<const uint8_t> head,
+                  absl::Span<const uint8_t> body, uint8_t tos,
+                  bool dont_fragment) {
+  const bool ipv6 = slot->config.ipv6;
+  const size_t frame_size = head.size() + body.size();
+  if (frame_size > (ipv6 ? kMaxFrameV6 : kMaxFrameV4)) {
+    slot->counters.drops.Add(Drop::kTooBig);
+    return;
+  }
+  Packet& packet = (*packets_)[size_];
+  packet.slot = slot;
+  packet.fd = SocketOf(*slot, dont_fragment);
+  packet.frame_size = static_cast<uint32_t>(frame_size);
+  const size_t header_size = ipv6 ? EOIP6_HLEN : EOIP4_HLEN;
+  if (ipv6) {
+    eoip6_build(packet.head.data(), slot->config.tunnel_id);
+  } else {
+    eoip4_build(packet.head.data(), slot->config.tunnel_id, packet.frame_size);
+  }
+  if (!head.empty()) {
+    std::memcpy(&packet.head[header_size], head.data(), head.size());
+  }
+  packet.iov[0] = {packet.head.data(), header_size + head.size()};
+  packet.iov[1] = {const_cast<uint8_t*>(body.data()), body.size()};
+
+  OuterHeader& outer = slot->outer;
+  std::memcpy(packet.control.data(), outer.control.data(), outer.control_size);
+  const int tos_value = tos;
+  std::memcpy(&packet.control[outer.tos_at], &tos_value, sizeof(tos_value));
+  if (outer.dont_fragment_at != 0) {
+    const int value = dont_fragment ? 1 : 0;
+    std::memcpy(&packet.control[outer.dont_fragment_at], &value, sizeof(value));
+  }
+  msghdr& message = messages_[size_].msg_hdr;
+  message.msg_name = &outer.to;
+  message.msg_namelen = outer.to_size;
+  message.msg_iov = packet.iov.data();
+  message.msg_iovlen = body.empty() ? 1 : 2;
+  message.msg_control = packet.control.data();
+  message.msg_controllen = outer.control_size;
+  ++size_;
+}
+
+void TxBatch::Flush() {
+  size_t at = 0;
+  bool waited = false;
+  while (at < size_) {
+    const int fd = (*packets_)[at].fd;
+    size_t end = at + 1;
+    while (end < size_ && (*packets_)[end].fd == fd) ++end;
+    const int sent = ::sendmmsg(fd, &messages_[at],
+                                static_cast<unsigned int>(end - at), 0);
+    if (sent > 0) {
+      CountSent(at, static_cast<size_t>(sent));
+      at += static_cast<size_t>(sent);
+      waited = false;
+      continue;
+    }
+    const int error = errno;
+    if (error == EINTR) continue;
+    if (error == EAGAIN && !waited) {
+      waited = true;
+      pollfd p{fd, POLLOUT, 0};
+      ::poll(&p, 1, kSendWaitMs);
+      continue;
+    }
+    CountFailed(at, error);
+    ++at;
+  }
+  size_ = 0;
+}
+
+void TxBatch::CountSent(size_t first, size_t count) {
+  for (size_t i = first; i < first + count; ++i) {
+    const Packet& packet = (*packets_)[i];
+    TunnelCounters& counters = packet.slot->counters;
+    if (packet.frame_size == 0) {
+      counters.tx_keepalives.Add(1);
+    } else {
+      counters.tx_packets.Add(1);
+      counters.tx_bytes.Add(packet.frame_size);
+    }
+    packet.slot->tunnel->SetSendErrno(0);
+  }
+}
+
+void TxBatch::CountFailed(size_t index, int error) {
+  TunnelSlot* slot = (*packets_)[index].slot;
+  Drop cause = Drop::kSendError;
+  if (error == EMSGSIZE) {
+    // The frame's fault, not the path's: no error of the tunnel.
+    slot->counters.drops.Add(Drop::kTooBig);
+    return;
+  }
+  if (error == EAGAIN || error == ENOBUFS) cause = Drop::kSendFull;
+  slot->counters.drops.Add(cause);
+  slot->tunnel->SetSendErrno(error);
+}
+
+}  // namespace eoip::tapd

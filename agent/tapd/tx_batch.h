@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Packets on their way to the underlay, sent many per system call. One thread.
+#ifndef EOIP_TAPD_TX_BATCH_H_
+#define EOIP_TAPD_TX_BATCH_H_
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "absl/types/span.h"
+#include "tapd/outer_header.h"
+#include "tapd/sockets.h"
+#include "tapd/tunnel.h"
+
+namespace eoip::tapd {
+
+class TxBatch {
+ public:
+  static constexpr size_t kMaxPackets = 64;
+  // Longest head of a frame that is copied (segments of a super-frame get a
+  // head of their own).
+  static constexpr size_t kMaxHead = 256;
+
+  // sockets must outlive the batch.
+  explicit TxBatch(const RawSockets* sockets);
+
+  bool full() const { return size_ == kMaxPackets; }
+  bool empty() const { return size_ == 0; }
+
+  // Adds the packet that carries the frame head + body, or a keepalive where
+  // both are empty. head is copied (at most kMaxHead bytes), body must stay
+  // until Flush. The batch must not be full.
+  void Add(TunnelSlot* slot, absl::Span<const uint8_t> head,
+           absl::Span<const uint8_t> body, uint8_t tos, bool dont_fragment);
+
+  // Sends all, in order per socket; counts what went and what did not at the
+  // tunnels. Waits a little where the kernel's buffers are full.
+  void Flush();
+
+ private:
+  struct Packet {
+    TunnelSlot* slot;
+    int fd;
+    uint32_t frame_size;
+    std::array<iovec, 2> iov;
+    alignas(cmsghdr) std::array<uint8_t, kControlSize> control;
+    std::array<uint8_t, 8 + kMaxHead> head;
+  };
+
+  int SocketOf(const TunnelSlot& slot, bool dont_fragment) const;
+  void CountSent(size_t first, size_t count);
+  void CountFailed(size_t index, int error);
+
+  const RawSockets* sockets_;
+  size_t size_ = 0;
+  std::unique_ptr<std::array<Packet, kMaxPackets>> packets_;
+  std::array<mmsghdr, kMaxPackets> messages_{};
+};
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_TX_BATCH_H_

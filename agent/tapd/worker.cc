@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/status.h"
+#include "tapd/raw_socket.h"
+
+namespace eoip::tapd {
+namespace {
+
+// What an event is about; anything else is the address of a slot.
+constexpr uint64_t kWakeEvent = 0;
+constexpr uint64_t kV4Event = 1;
+constexpr uint64_t kV6Event = 2;
+
+// Batches of one socket before the TAPs have their turn.
+constexpr int kReceiveRounds = 4;
+constexpr int kMaxEvents = 64;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start() {
+  std::unique_ptr<Worker> worker(new Worker());
+  EOIP_RETURN_IF_ERROR(worker->Init());
+  return worker;
+}
+
+absl::Status Worker::Init() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll_.valid() || !wake_.valid()) {
+    return ErrnoToStatus(errno, "start a worker");
+  }
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeEvent;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    return ErrnoToStatus(errno, "start a worker");
+  }
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) return;
+  Call([this] { stop_ = true; });
+  thread_.join();
+}
+
+void Worker::Call(absl::FunctionRef<void()> fn) {
+  PendingCall call{fn};
+  absl::MutexLock lock(&mu_);
+  calls_.push_back(&call);
+  const uint64_t one = 1;
+  [[maybe_unused]] ssize_t n = ::write(wake_.get(), &one, sizeof(one));
+  mu_.Await(absl::Condition(&call.done));
+}
+
+void Worker::Run() {
+  // Signals are the main thread's.
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  ::pthread_setname_np(::pthread_self(), "tapd-worker");
+  std::array<epoll_event, kMaxEvents> events;
+  while (!stop_) {
+    const int n =
+        ::epoll_wait(epoll_.get(), events.data(), kMaxEvents, TimeoutMs());
+    bool woken = false;
+    for (int i = 0; i < n; ++i) {
+      if (events[i].data.u64 == kWakeEvent) {
+        woken = true;
+      } else {
+        HandleEvent(events[i].data.u64);
+      }
+    }
+    RunTimers();
+    transmitter_.Flush();
+    // Last, as calls may remove slots that events of this round name.
+    if (woken) RunCalls();
+  }
+}
+
+int Worker::TimeoutMs() const {
+  if (deadlines_.empty()) return -1;
+  const int64_t left_ns = deadlines_.begin()->first - NowNs();
+  if (left_ns <= 0) return 0;
+  return static_cast<int>(
+      std::min<int64_t>((left_ns + 999'999) / 1'000'000, 60'000));
+}
+
+void Worker::HandleEvent(uint64_t data) {
+  if (data == kV4Event) {
+    ReceiveAll(sockets_.v4.get(), false);
+  } else if (data == kV6Event) {
+    ReceiveAll(sockets_.v6.get(), true);
+  } else {
+    auto* slot = reinterpret_cast<TunnelSlot*>(data);
+    if (!transmitter_.ReadTap(slot)) Unwatch(slot);
+  }
+}
+
+void Worker::ReceiveAll(int fd, bool ipv6) {
+  for (int i = 0; i < kReceiveRounds; ++i) {
+    if (receiver_.Receive(fd, ipv6) < Receiver::kBatch) return;
+  }
+}
+
+void Worker::RunTimers() {
+  if (deadlines_.empty()) return;
+  const int64_t now_ns = NowNs();
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_ns) {
+    TunnelSlot* slot = deadlines_.begin()->second;
+    if (slot->clock.TakeSend(now_ns)) transmitter_.SendKeepalive(slot);
+    slot->tunnel->CheckSilence(slot->clock, now_ns);
+    SetDeadline(slot, slot->clock.NextDeadline(slot->tunnel->peer_up(),
+                                               slot->tunnel->last_heard_ns()));
+  }
+}
+
+void Worker::RunCalls() {
+  uint64_t count;
+  [[maybe_unused]] ssize_t n = ::read(wake_.get(), &count, sizeof(count));
+  std::vector<PendingCall*> calls;
+  {
+    absl::MutexLock lock(&mu_);
+    calls.swap(calls_);
+  }
+  for (PendingCall* call : calls) {
+    call->fn();
+    // What a call has queued (the first keepalive) leaves before it returns.
+    transmitter_.Flush();
+    absl::MutexLock lock(&mu_);
+    call->done = true;
+  }
+}
+
+absl::Status Worker::OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
+                                absl::StatusOr<UniqueFd> (*open)()) {
+  if (!wanted || fd->valid()) return absl::OkStatus();
+  EOIP_ASSIGN_OR_RETURN(UniqueFd opened, open());
+  if (event != kWakeEvent) {
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 = event;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, opened.get(), &e) != 0) {
+      return ErrnoToStatus(errno, "watch a raw socket");
+    }
+    receiver_.SocketOpened(event == kV6Event);
+  }
+  *fd = std::move(opened);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::OpenSockets(const Needs& needs) {
+  const Needs before{sockets_.v4.valid(), sockets_.v4_df.valid(),
+                     sockets_.v6.valid()};
+  absl::Status status = OpenSocket(&sockets_.v4, needs.v4, kV4Event, OpenRawV4);
+  if (status.ok()) {
+    status = OpenSocket(&sockets_.v4_df, needs.v4_df, kWakeEvent, OpenRawV4Df);
+  }
+  if (status.ok()) {
+    status = OpenSocket(&sockets_.v6, needs.v6, kV6Event, OpenRawV6);
+  }
+  if (!status.ok()) CloseSockets(before);
+  return status;
+}
+
+void Worker::CloseSockets(const Needs& needs) {
+  if (!needs.v4) sockets_.v4.reset();
+  if (!needs.v4_df) sockets_.v4_df.reset();
+  if (!needs.v6) sockets_.v6.reset();
+}
+
+void Worker::Watch(TunnelSlot* slot) {
+  if (slot->watched || slot->tap_fd < 0) return;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = reinterpret_cast<uint64_t>(slot);
+  slot->watched =
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, slot->tap_fd, &event) == 0;
+}
+
+void Worker::Unwatch(TunnelSlot* slot) {
+  if (!slot->watched) return;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot->tap_fd, nullptr);
+  slot->watched = false;
+}
+
+void Worker::StartClock(TunnelSlot* slot) {
+  if (!slot->home) return;
+  const bool on =
+      !slot->config.disabled && slot->config.keepalive_interval_s > 0;
+  const int64_t now_ns = NowNs();
+  slot->clock =
+      on ? KeepaliveClock(slot->config.keepalive_interval_s,
+                          slot->config.keepalive_retries, now_ns)
+         : KeepaliveClock();
+  if (slot->clock.TakeSend(now_ns)) transmitter_.SendKeepalive(slot);
+  SetDeadline(slot, slot->clock.NextDeadline(false, 0));
+}
+
+void Worker::SetDeadline(TunnelSlot* slot, int64_t deadline_ns) {
+  if (slot->deadline_ns != KeepaliveClock::kNever) {
+    deadlines_.erase({slot->deadline_ns, slot});
+  }
+  slot->deadline_ns = deadline_ns;
+  if (deadline_ns != KeepaliveClock::kNever) {
+    deadlines_.insert({deadline_ns, slot});
+  }
+}
+
+void Worker::Add(TunnelSlot* slot) {
+  slot->outer = MakeOuterHeader(slot->config);
+  receiver_.table().Insert(slot->config, slot);
+  Watch(slot);
+  StartClock(slot);
+}
+
+void Worker::Change(TunnelSlot* slot, const TunnelConfig& config) {
+  receiver_.table().Erase(slot->config);
+  slot->config = config;
+  slot->outer = MakeOuterHeader(config);
+  receiver_.table().Insert(config, slot);
+  StartClock(slot);
+}
+
+void Worker::Remove(TunnelSlot* slot) {
+  receiver_.table().Erase(slot->config);
+  Unwatch(slot);
+  SetDeadline(slot, KeepaliveClock::kNever);
+}
+
+}  // namespace eoip::tapd

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One forwarding thread: its sockets, its TAP queues, its keepalives. It sleeps
+// in epoll while there is nothing to do.
+#ifndef EOIP_TAPD_WORKER_H_
+#define EOIP_TAPD_WORKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/unique_fd.h"
+#include "tapd/receiver.h"
+#include "tapd/sockets.h"
+#include "tapd/transmitter.h"
+#include "tapd/tunnel.h"
+
+namespace eoip::tapd {
+
+class Worker {
+ public:
+  // Starts the thread. RESOURCE_EXHAUSTED: no descriptors.
+  static absl::StatusOr<std::unique_ptr<Worker>> Start();
+  // Stops the thread. Slots that are still there must outlive the worker.
+  ~Worker();
+
+  // Runs fn on the worker's thread, where nothing is queued or half done, and
+  // returns when it has run. Any thread but the worker's own.
+  void Call(absl::FunctionRef<void()> fn);
+
+  // Packets of no tunnel. Any thread.
+  const DropCounters& drops() const { return receiver_.drops(); }
+
+  // From here on: inside Call only.
+
+  // Which sockets the tunnels need. Opens what is missing; on an error nothing
+  // has changed. Close closes what is not needed.
+  struct Needs {
+    bool v4 = false;
+    bool v4_df = false;
+    bool v6 = false;
+  };
+  absl::Status OpenSockets(const Needs& needs);
+  void CloseSockets(const Needs& needs);
+
+  // slot.config is set; sockets are open.
+  void Add(TunnelSlot* slot);
+  void Change(TunnelSlot* slot, const TunnelConfig& config);
+  void Remove(TunnelSlot* slot);
+
+ private:
+  Worker() : transmitter_(&sockets_) {}
+  absl::Status Init();
+  void Run();
+  int TimeoutMs() const;
+  void HandleEvent(uint64_t data);
+  void ReceiveAll(int fd, bool ipv6);
+  void RunTimers();
+  void RunCalls();
+  absl::Status OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
+                          absl::StatusOr<UniqueFd> (*open)());
+  void Watch(TunnelSlot* slot);
+  void Unwatch(TunnelSlot* slot);
+  void StartClock(TunnelSlot* slot);
+  void SetDeadline(TunnelSlot* slot, int64_t deadline_ns);
+
+  struct PendingCall {
+    absl::FunctionRef<void()> fn;
+    bool done = false;
+  };
+
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  RawSockets sockets_;
+  Receiver receiver_;
+  Transmitter transmitter_;
+  std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
+  bool stop_ = false;
+
+  absl::Mutex mu_;
+  std::vector<PendingCall*> calls_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+}  // namespace eoip::tapd
+
+#endif  // EOIP_TAPD_WORKER_H_
