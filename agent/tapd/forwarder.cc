@@ -12,9 +12,9 @@
 namespace eoip::tapd {
 namespace {
 
-void AddDrops(const DropCounters& drops,
-              google::protobuf::Map<std::string, google::protobuf::uint64>*
-                  by_cause) {
+void AddDrops(
+    const DropCounters& drops,
+    google::protobuf::Map<std::string, google::protobuf::uint64>* by_cause) {
   for (int i = 0; i < kDropCauses; ++i) {
     const Drop drop = static_cast<Drop>(i);
     const uint64_t count = drops.Get(drop);
@@ -30,9 +30,9 @@ bool RestartsPeer(const TunnelConfig& from, const TunnelConfig& to) {
 
 std::string DescribeSendError(const TunnelConfig& config, int error) {
   if (error == 0) return "";
-  std::string text = absl::StrCat(
-      "send to ", AddressToString(config.ipv6, config.remote), ": ",
-      std::strerror(error));
+  std::string text =
+      absl::StrCat("send to ", AddressToString(config.ipv6, config.remote),
+                   ": ", std::strerror(error));
   if (error == EINVAL && config.has_local) {
     absl::StrAppend(&text, " (local address ",
                     AddressToString(config.ipv6, config.local),
@@ -61,9 +61,9 @@ Forwarder::~Forwarder() {
 absl::Status Forwarder::CheckKey(const TunnelConfig& config) {
   for (const auto& [name, tunnel] : tunnels_) {
     if (name != config.name && SameKey(tunnel->config(), config)) {
-      return absl::AlreadyExistsError(absl::StrCat(
-          "config.tunnel_id: ", config.tunnel_id, ": tunnel ", name,
-          " has the same id, remote and local address"));
+      return absl::AlreadyExistsError(
+          absl::StrCat("config.tunnel_id: ", config.tunnel_id, ": tunnel ",
+                       name, " has the same id, remote and local address"));
     }
   }
   return absl::OkStatus();
@@ -114,9 +114,8 @@ absl::StatusOr<v1::TapTunnel> Forwarder::Put(const TunnelConfig& config) {
     Worker::Needs needs = NeedsWith(&config);
     // The sockets of the old config stay until no packet of it is queued.
     const Worker::Needs old = NeedsWith(nullptr);
-    EOIP_RETURN_IF_ERROR(OpenSockets({needs.v4 || old.v4,
-                                      needs.v4_df || old.v4_df,
-                                      needs.v6 || old.v6}));
+    EOIP_RETURN_IF_ERROR(OpenSockets(
+        {needs.v4 || old.v4, needs.v4_df || old.v4_df, needs.v6 || old.v6}));
     Change(it->second.get(), config);
     CloseUnusedSockets();
   } else {
@@ -136,8 +135,7 @@ absl::Status Forwarder::Create(const TunnelConfig& config) {
   EOIP_ASSIGN_OR_RETURN(TapLink tap, TapLink::Create(options));
   EOIP_RETURN_IF_ERROR(tap.SetOffload(0));
   const int home = next_home_++ % workers;
-  auto tunnel =
-      std::make_unique<Tunnel>(std::move(tap), config, workers, home);
+  auto tunnel = std::make_unique<Tunnel>(std::move(tap), config, workers, home);
   for (int i = 0; i < workers; ++i) {
     TunnelSlot* slot = &tunnel->slot(i);
     slot->config = config;
@@ -204,11 +202,9 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   out.set_link_gone(tunnel->link_gone());
   out.set_peer_up(tunnel->peer_up());
   const int64_t heard_ns = tunnel->last_heard_ns();
-  out.set_last_heard_ms(heard_ns == Tunnel::kNotHeard
-                            ? -1
-                            : (NowNs() - heard_ns) / 1'000'000);
-  out.set_send_error(
-      DescribeSendError(tunnel->config(), tunnel->send_errno()));
+  out.set_last_heard_ms(
+      heard_ns == Tunnel::kNotHeard ? -1 : (NowNs() - heard_ns) / 1'000'000);
+  out.set_send_error(DescribeSendError(tunnel->config(), tunnel->send_errno()));
   uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
   uint64_t rx_keepalives = 0, tx_keepalives = 0;
   v1::Counters* counters = out.mutable_counters();

@@ -60,8 +60,7 @@ void ApplyOuterEcn(uint8_t outer_tos, absl::Span<uint8_t> frame) {
   }
   const uint16_t before = LoadBe16(ip);
   ip[1] |= kEcnCe;
-  StoreBe16(ip + 10,
-            UpdateChecksum16(LoadBe16(ip + 10), before, LoadBe16(ip)));
+  StoreBe16(ip + 10, UpdateChecksum16(LoadBe16(ip + 10), before, LoadBe16(ip)));
 }
 
 }  // namespace eoip::tapd

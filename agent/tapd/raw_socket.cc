@@ -68,12 +68,12 @@ std::vector<sock_filter> MakeEoipFilter() {
 }
 
 absl::StatusOr<UniqueFd> OpenRaw(int family, int protocol) {
-  UniqueFd fd(::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                       protocol));
+  UniqueFd fd(
+      ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (!fd.valid()) {
     return absl::FailedPreconditionError(
-        ErrnoToStatus(errno, absl::StrCat("raw socket of IP protocol ",
-                                          protocol))
+        ErrnoToStatus(errno,
+                      absl::StrCat("raw socket of IP protocol ", protocol))
             .message());
   }
   SetBuffers(fd.get());
@@ -94,8 +94,7 @@ absl::StatusOr<UniqueFd> OpenRawV4() {
 
 absl::StatusOr<UniqueFd> OpenRawV4Df() {
   EOIP_ASSIGN_OR_RETURN(UniqueFd fd, OpenRaw(AF_INET, EOIP4_IPPROTO));
-  EOIP_RETURN_IF_ERROR(
-      AttachFilter(fd.get(), {BPF_STMT(BPF_RET | BPF_K, 0)}));
+  EOIP_RETURN_IF_ERROR(AttachFilter(fd.get(), {BPF_STMT(BPF_RET | BPF_K, 0)}));
   EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER,
                               IP_PMTUDISC_DO, "IP_MTU_DISCOVER"));
   return fd;
@@ -107,10 +106,10 @@ absl::StatusOr<UniqueFd> OpenRawV6() {
                               IPV6_PMTUDISC_DONT, "IPV6_MTU_DISCOVER"));
   EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0,
                               "IPV6_AUTOFLOWLABEL"));
-  EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1,
-                              "IPV6_RECVPKTINFO"));
-  EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IPV6, IPV6_RECVTCLASS, 1,
-                              "IPV6_RECVTCLASS"));
+  EOIP_RETURN_IF_ERROR(
+      SetInt(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
+  EOIP_RETURN_IF_ERROR(
+      SetInt(fd.get(), IPPROTO_IPV6, IPV6_RECVTCLASS, 1, "IPV6_RECVTCLASS"));
   EOIP_RETURN_IF_ERROR(
       SetInt(fd.get(), SOL_SOCKET, SO_RXQ_OVFL, 1, "SO_RXQ_OVFL"));
   return fd;

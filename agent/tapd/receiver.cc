@@ -46,9 +46,9 @@ Drop CauseOf(DemuxMiss miss) {
 // Mapped, so that memory is used only where packets were that large.
 struct Receiver::Buffers {
   Buffers() {
-    data = static_cast<uint8_t*>(::mmap(
-        nullptr, kBatch * kPacketRoom, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    data = static_cast<uint8_t*>(
+        ::mmap(nullptr, kBatch * kPacketRoom, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (data == MAP_FAILED) throw std::bad_alloc();
     for (int i = 0; i < kBatch; ++i) {
       iov[i] = {data + i * kPacketRoom, kPacketRoom};
@@ -65,8 +65,8 @@ struct Receiver::Buffers {
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> iov{};
   std::array<sockaddr_in6, kBatch> names{};
-  alignas(cmsghdr) std::array<std::array<uint8_t, kControlRoom>, kBatch>
-      control{};
+  alignas(
+      cmsghdr) std::array<std::array<uint8_t, kControlRoom>, kBatch> control{};
 };
 
 Receiver::Receiver() : buffers_(std::make_unique<Buffers>()) {}
@@ -78,7 +78,8 @@ int Receiver::Receive(int fd, bool ipv6) {
     m.msg_hdr.msg_namelen = sizeof(sockaddr_in6);
     m.msg_hdr.msg_controllen = kControlRoom;
   }
-  const int n = ::recvmmsg(fd, b.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  const int n =
+      ::recvmmsg(fd, b.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
   if (n <= 0) return 0;
   const int64_t now_ns = NowNs();
   for (int i = 0; i < n; ++i) {
@@ -133,8 +134,7 @@ void Receiver::HandleV6(const msghdr& message, absl::Span<uint8_t> payload,
 void Receiver::Handle(const OuterInfo& outer, absl::Span<uint8_t> payload,
                       int64_t now_ns) {
   // A tunnel runs between two hosts, whatever the sender's address is.
-  if (outer.ipv6 ? outer.destination[0] == 0xff
-                 : outer.destination[0] >= 224) {
+  if (outer.ipv6 ? outer.destination[0] == 0xff : outer.destination[0] >= 224) {
     drops_.Add(Drop::kWrongLocal);
     return;
   }

@@ -51,8 +51,7 @@ class Receiver {
                 int64_t now_ns);
   void Handle(const OuterInfo& outer, absl::Span<uint8_t> payload,
               int64_t now_ns);
-  void Deliver(TunnelSlot* slot, uint8_t outer_tos,
-               absl::Span<uint8_t> frame);
+  void Deliver(TunnelSlot* slot, uint8_t outer_tos, absl::Span<uint8_t> frame);
   void ReadOverrun(const msghdr& message, bool ipv6);
 
   DemuxTable<TunnelSlot> table_;

@@ -25,8 +25,7 @@ grpc::Status Stopping() {
 
 Service::Service(Forwarder* forwarder)
     : forwarder_(forwarder),
-      start_time_ms_(
-          static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()))) {}
+      start_time_ms_(static_cast<uint64_t>(absl::ToUnixMillis(absl::Now()))) {}
 
 grpc::Status Service::GetInfo(grpc::ServerContext*, const v1::GetInfoRequest*,
                               v1::Info* response) {
@@ -59,8 +58,8 @@ grpc::Status Service::DeleteTunnels(grpc::ServerContext*,
 grpc::Status Service::ListTunnels(grpc::ServerContext*,
                                   const v1::ListTunnelsRequest* request,
                                   v1::ListTunnelsResponse* response) {
-  for (v1::TapTunnel& tunnel : forwarder_->List(
-           {request->names().begin(), request->names().end()})) {
+  for (v1::TapTunnel& tunnel :
+       forwarder_->List({request->names().begin(), request->names().end()})) {
     *response->add_tunnels() = std::move(tunnel);
   }
   return grpc::Status::OK;

@@ -50,8 +50,8 @@ bool Transmitter::ReadTap(TunnelSlot* slot) {
 void Transmitter::QueueFrame(TunnelSlot* slot,
                              absl::Span<const uint8_t> frame) {
   const std::optional<InnerIp> inner = FindInnerIp(frame);
-  const bool dont_fragment = slot->config.inherit_df && inner.has_value() &&
-                             inner->dont_fragment;
+  const bool dont_fragment =
+      slot->config.inherit_df && inner.has_value() && inner->dont_fragment;
   batch_.Add(slot, {}, frame, OuterTos(slot->config.dscp, inner),
              dont_fragment);
 }

@@ -92,9 +92,8 @@ absl::Status CheckRanges(const v1::TunnelConfig& proto) {
   EOIP_RETURN_IF_ERROR(CheckRange("keepalive_interval_s",
                                   proto.keepalive_interval_s(), 0,
                                   kMaxKeepaliveInterval));
-  EOIP_RETURN_IF_ERROR(CheckRange("keepalive_retries",
-                                  proto.keepalive_retries(), 0,
-                                  kMaxKeepaliveRetries));
+  EOIP_RETURN_IF_ERROR(CheckRange(
+      "keepalive_retries", proto.keepalive_retries(), 0, kMaxKeepaliveRetries));
   EOIP_RETURN_IF_ERROR(CheckRange("mtu", proto.mtu(), kMinMtu, kMaxMtu));
   return CheckRange("underlay_ifindex", proto.underlay_ifindex(), 0, INT_MAX);
 }
@@ -105,11 +104,11 @@ absl::StatusOr<TunnelConfig> ParseTunnelConfig(const v1::TunnelConfig& proto) {
   TunnelConfig config;
   EOIP_RETURN_IF_ERROR(CheckName(proto.name()));
   EOIP_RETURN_IF_ERROR(CheckRanges(proto));
-  EOIP_ASSIGN_OR_RETURN(config.remote, ParseAddress("remote", proto.ipv6(),
-                                                    proto.remote()));
+  EOIP_ASSIGN_OR_RETURN(config.remote,
+                        ParseAddress("remote", proto.ipv6(), proto.remote()));
   if (!proto.local().empty()) {
-    EOIP_ASSIGN_OR_RETURN(
-        config.local, ParseAddress("local", proto.ipv6(), proto.local()));
+    EOIP_ASSIGN_OR_RETURN(config.local,
+                          ParseAddress("local", proto.ipv6(), proto.local()));
     config.has_local = true;
   }
   EOIP_RETURN_IF_ERROR(ParseMac(proto.mac(), &config));

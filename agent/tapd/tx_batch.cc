@@ -79,8 +79,8 @@ void TxBatch::Flush() {
     const int fd = (*packets_)[at].fd;
     size_t end = at + 1;
     while (end < size_ && (*packets_)[end].fd == fd) ++end;
-    const int sent = ::sendmmsg(fd, &messages_[at],
-                                static_cast<unsigned int>(end - at), 0);
+    const int sent =
+        ::sendmmsg(fd, &messages_[at], static_cast<unsigned int>(end - at), 0);
     if (sent > 0) {
       CountSent(at, static_cast<size_t>(sent));
       at += static_cast<size_t>(sent);

@@ -200,10 +200,9 @@ void Worker::StartClock(TunnelSlot* slot) {
   const bool on =
       !slot->config.disabled && slot->config.keepalive_interval_s > 0;
   const int64_t now_ns = NowNs();
-  slot->clock =
-      on ? KeepaliveClock(slot->config.keepalive_interval_s,
-                          slot->config.keepalive_retries, now_ns)
-         : KeepaliveClock();
+  slot->clock = on ? KeepaliveClock(slot->config.keepalive_interval_s,
+                                    slot->config.keepalive_retries, now_ns)
+                   : KeepaliveClock();
   if (slot->clock.TakeSend(now_ns)) transmitter_.SendKeepalive(slot);
   SetDeadline(slot, slot->clock.NextDeadline(false, 0));
 }
