@@ -23,6 +23,9 @@ suite_of() {
 	esac
 }
 
+# source_arch VARIANT: the ARCH of a kernel that source-kernel builds.
+source_arch() { case $1 in uml*) echo um ;; *) echo x86_64 ;; esac; }
+
 # archive_site: where the host's own apt gets Debian from.
 archive_site() {
 	apt-get indextargets --format '$(CREATED_BY) $(SITE)' \
