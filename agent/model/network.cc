@@ -118,6 +118,16 @@ absl::Status ValidateNetwork(const NetworkSpec& spec) {
   }
   EOIP_RETURN_IF_ERROR(
       ValidateText("network.comment", spec.comment, kMaxComment));
+  if (spec.released_links.size() > kMaxReleasedLinks) {
+    return FieldError("network.released_links",
+                      absl::StrCat(spec.released_links.size()),
+                      absl::StrCat("at most ", kMaxReleasedLinks, " links"));
+  }
+  for (size_t i = 0; i < spec.released_links.size(); ++i) {
+    EOIP_RETURN_IF_ERROR(
+        ValidateLinkName(absl::StrCat("network.released_links[", i, "]"),
+                         spec.released_links[i]));
+  }
   if (spec.vlan_filtering) {
     return NotBuiltError("network.vlan_filtering", "true", "false");
   }

@@ -70,6 +70,8 @@ struct NetworkStatus {
 // A bridge of the kernel has 1023 ports at most (BR_PORT_BITS 10, port 0 is
 // never used; net/bridge/br_private.h).
 inline constexpr size_t kMaxPorts = 1023;
+// The oldest is forgotten where there would be more.
+inline constexpr size_t kMaxReleasedLinks = 1023;
 
 // VLAN ids are 1..4094, ranges ascend and do not overlap. Paths as
 // "FIELD[1].first".

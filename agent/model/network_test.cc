@@ -84,6 +84,10 @@ TEST(ValidateNetwork, NamesThePathOfEveryBadField) {
       {"network.mac",
        [](auto& s) { s.mac = *MacAddress::Parse("01:00:00:00:00:01"); }},
       {"network.comment", [](auto& s) { s.comment = "\x1b"; }},
+      {"network.released_links[0]",
+       [](auto& s) { s.released_links = {"a/b"}; }},
+      {"network.released_links",
+       [](auto& s) { s.released_links.assign(1024, "eth0"); }},
       {"network.vlan_filtering", [](auto& s) { s.vlan_filtering = true; },
        kUnimplemented},
   };

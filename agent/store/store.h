@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "model/attachment.h"
 #include "model/names.h"
 #include "model/network.h"
@@ -43,6 +44,7 @@ struct SetAside {
   std::string resource;  // "tunnels/x"
   std::string file;      // where it is now
   std::string reason;
+  absl::Time time;  // when it was set aside
 };
 
 class Store {
