@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "addressing.h"
+#include "agent.h"
+#include "announce.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "cni_error.h"
+#include "commands.h"
+#include "in_flight.h"
+#include "ipam.h"
+#include "links.h"
+#include "net_conf.h"
+#include "netns.h"
+#include "pod_link.h"
+#include "result.h"
+
+namespace eoip::cni {
+namespace {
+
+constexpr uint32_t kIpv6MinMtu = 1280;  // RFC 8200 section 5
+
+// One ADD: its steps in order, and what undoes each of them.
+class Adding {
+ public:
+  Adding(const Request& request, Config config, Result previous)
+      : request_(request),
+        config_(std::move(config)),
+        result_(std::move(previous)),
+        agent_(request) {}
+
+  absl::StatusOr<Result> Run() {
+    absl::Status status = Steps();
+    if (status.ok()) return result_;
+    for (auto undo = undo_.rbegin(); undo != undo_.rend(); ++undo) (*undo)();
+    return status;
+  }
+
+ private:
+  absl::Status Steps() {
+    EOIP_RETURN_IF_ERROR(Open());
+    EOIP_RETURN_IF_ERROR(AllocateAddresses());
+    EOIP_RETURN_IF_ERROR(MakeLink());
+    EOIP_RETURN_IF_ERROR(Attach());
+    EOIP_RETURN_IF_ERROR(AdjustMtu());
+    EOIP_RETURN_IF_ERROR(AddAddresses());
+    EOIP_RETURN_IF_ERROR(AddRoutes());
+    EOIP_RETURN_IF_ERROR(AnnounceAddresses());
+    return FillResult();
+  }
+
+  absl::Status Open();
+  absl::Status AllocateAddresses();
+  absl::Status MakeLink();
+  absl::Status Attach();
+  absl::Status AdjustMtu();
+  absl::Status AddAddresses();
+  absl::Status EnableIpv6();
+  absl::Status AddRoutes();
+  absl::Status AnnounceAddresses();
+  absl::Status FillResult();
+  int AddInterface(const LinkInfo& link, absl::string_view sandbox);
+
+  // "eth0 in the pod" and the like are said by the callee.
+  static absl::Status RefuseExisting(RtnlSocket& socket,
+                                     const std::string& name,
+                                     absl::string_view where);
+
+  const Request& request_;
+  Config config_;
+  Result result_;  // prevResult first, ours in the end
+  Result ipam_;    // addresses, routes and DNS for this interface
+  Agent agent_;
+  std::vector<std::function<void()>> undo_;
+
+  UniqueFd lock_;
+  UniqueFd netns_;
+  std::optional<RtnlSocket> host_;
+  std::optional<RtnlSocket> pod_;
+  PodLinkSpec link_;
+  uint32_t pod_ifindex_ = 0;
+  uint32_t network_mtu_ = 0;  // 0: the agent does not know
+};
+
+void Warn(absl::string_view what, const absl::Status& status) {
+  if (!status.ok()) LogWarning(what, ": ", status.message());
+}
+
+absl::Status Adding::RefuseExisting(RtnlSocket& socket, const std::string& name,
+                                    absl::string_view where) {
+  const auto link = GetLink(socket, name);
+  if (absl::IsNotFound(link.status())) return absl::OkStatus();
+  if (!link.ok()) return link.status();
+  return CniError(CniCode::kExists,
+                  absl::StrCat("link ", name, " exists already ", where));
+}
+
+absl::Status Adding::Open() {
+  EOIP_ASSIGN_OR_RETURN(netns_,
+                        OpenNetns(request_.netns, request_.netns_override));
+  link_.host_name = HostLinkName(request_.container_id, request_.ifname);
+  link_.pod_name = request_.ifname;
+  link_.pod_netns = netns_.get();
+  link_.mac = config_.mac;
+  link_.mtu = config_.mtu;
+  link_.promisc = config_.promisc;
+  link_.alias =
+      MakeAlias(request_.name, request_.ifname, request_.container_id);
+  EOIP_ASSIGN_OR_RETURN(lock_,
+                        TakeAttachment(link_.host_name, absl::ZeroDuration()));
+  EOIP_ASSIGN_OR_RETURN(host_, RtnlSocket::Open());
+  EOIP_RETURN_IF_ERROR(RunInNetns(netns_.get(), [this] {
+    EOIP_ASSIGN_OR_RETURN(pod_, RtnlSocket::Open());
+    return absl::OkStatus();
+  }));
+  EOIP_RETURN_IF_ERROR(RefuseExisting(*pod_, link_.pod_name, "in the pod"));
+  return RefuseExisting(*host_, link_.host_name,
+                        "on the host; the container was not DELeted");
+}
+
+absl::Status Adding::AllocateAddresses() {
+  if (request_.ipam_type.empty()) {
+    for (const std::string& address : config_.ips) {
+      ipam_.add_ips()->set_address(address);
+    }
+    return absl::OkStatus();
+  }
+  // Also when it fails: it may have allocated before it did.
+  undo_.push_back([this] {
+    Warn("undo ADD: IPAM DEL", RunIpam(request_, "DEL").status());
+  });
+  EOIP_ASSIGN_OR_RETURN(std::string output, RunIpam(request_, "ADD"));
+  EOIP_ASSIGN_OR_RETURN(ipam_, ParseIpamResult(request_, output));
+  return absl::OkStatus();
+}
+
+absl::Status Adding::MakeLink() {
+  EOIP_RETURN_IF_ERROR(CreatePair(*host_, link_));
+  undo_.push_back([this] {
+    const auto link = GetLink(*host_, link_.host_name);
+    if (link.ok()) {
+      Warn("undo ADD: delete the link", DeleteLink(*host_, link->ifindex));
+    }
+  });
+  EOIP_RETURN_IF_ERROR(DressHostEnd(*host_, link_));
+  return RaisePodEnd(*pod_, link_);
+}
+
+absl::Status Adding::Attach() {
+  v1::Attachment attachment;
+  attachment.set_name(agent_.AttachmentName(link_.host_name));
+  attachment.set_host_link(link_.host_name);
+  attachment.set_container_id(request_.container_id);
+  attachment.set_ifname(request_.ifname);
+  attachment.set_netns(request_.netns);
+  attachment.set_mac(config_.mac.ToString());
+  for (const Ip& ip : ipam_.ips()) attachment.add_addresses(ip.address());
+  attachment.set_vlan(config_.vlan);
+  for (const VlanRange& range : config_.trunk) {
+    v1::VlanRange* trunk = attachment.add_trunk();
+    trunk->set_first(range.first);
+    trunk->set_last(range.last);
+  }
+  attachment.set_isolated(config_.isolated);
+  attachment.set_hairpin(config_.hairpin);
+  attachment.set_pod_namespace(std::string(request_.Arg("K8S_POD_NAMESPACE")));
+  attachment.set_pod_name(std::string(request_.Arg("K8S_POD_NAME")));
+
+  // Also when it fails: the agent may have kept it and its answer be lost.
+  undo_.push_back([this] {
+    Warn("undo ADD: the agent forgets the attachment when it sees the link go",
+         agent_.DeleteAttachment(agent_.AttachmentName(link_.host_name)));
+  });
+  EOIP_ASSIGN_OR_RETURN(v1::Attachment made,
+                        agent_.CreateAttachment(attachment));
+  network_mtu_ = made.status().effective_mtu();
+  return absl::OkStatus();
+}
+
+absl::Status Adding::AdjustMtu() {
+  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, link_.pod_name));
+  pod_ifindex_ = pod.ifindex;
+  if (network_mtu_ != 0 && config_.mtu > network_mtu_) {
+    return CniError(
+        CniCode::kConfig,
+        absl::StrCat("mtu: '", config_.mtu, "': must be at most ", network_mtu_,
+                     ", the MTU of network ", request_.network));
+  }
+  const uint32_t mtu = config_.mtu != 0 ? config_.mtu : network_mtu_;
+  if (mtu == 0 || mtu == pod.mtu) return absl::OkStatus();
+  EOIP_RETURN_IF_ERROR(SetMtu(*host_, link_.host_name, mtu));
+  return SetMtu(*pod_, link_.pod_name, mtu);
+}
+
+absl::Status Adding::EnableIpv6() {
+  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, pod_ifindex_));
+  if (pod.mtu < kIpv6MinMtu) {
+    return CniError(CniCode::kConfig,
+                    absl::StrCat("mtu: '", pod.mtu, "': must be at least ",
+                                 kIpv6MinMtu, " with IPv6 addresses"));
+  }
+  // Runtimes switch IPv6 off in pods that they think have none.
+  const std::string file =
+      absl::StrCat("/proc/sys/net/ipv6/conf/", link_.pod_name, "/disable_ipv6");
+  EOIP_RETURN_IF_ERROR(RunInNetns(netns_.get(), [&file] {
+    UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    char value = 0;
+    if (!fd.valid() || ::read(fd.get(), &value, 1) != 1) {
+      return ErrnoToStatus(errno, file);
+    }
+    if (value == '0') return absl::OkStatus();
+    fd.reset(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd.valid() || ::write(fd.get(), "0", 1) != 1) {
+      return ErrnoToStatus(errno, file);
+    }
+    return absl::OkStatus();
+  }));
+  EOIP_RETURN_IF_ERROR(AllowLinkLocal(*pod_, link_.pod_name));
+  // The mode alone makes no address on a link that is up already.
+  const absl::Status status =
+      AddAddress(*pod_, pod_ifindex_, LinkLocalOf(config_.mac));
+  return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
+}
+
+absl::Status Adding::AddAddresses() {
+  bool ipv6_enabled = false;
+  for (const Ip& ip : ipam_.ips()) {
+    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
+    if (prefix.address.is_v6() && !ipv6_enabled) {
+      EOIP_RETURN_IF_ERROR(EnableIpv6());
+      ipv6_enabled = true;
+    }
+    EOIP_RETURN_IF_ERROR(AddAddress(*pod_, pod_ifindex_, prefix));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Adding::AddRoutes() {
+  Result applied;
+  for (const Route& route : ipam_.routes()) {
+    auto parsed = ParseRoute(route, ipam_.ips());
+    if (!parsed.ok()) {
+      return CniError(
+          CniCode::kDecode,
+          absl::StrCat("result of the IPAM plugin ", request_.ipam_type,
+                       ": routes: ", parsed.status().message()));
+    }
+    const absl::Status status = AddRoute(*pod_, pod_ifindex_, *parsed);
+    // Another interface of the pod has it, say the default route: that one
+    // stays, and the result does not claim it for this one.
+    if (absl::IsAlreadyExists(status)) {
+      LogWarning("route left out: ", status.message());
+      continue;
+    }
+    EOIP_RETURN_IF_ERROR(status);
+    *applied.add_routes() = route;
+  }
+  ipam_.mutable_routes()->Swap(applied.mutable_routes());
+  return absl::OkStatus();
+}
+
+absl::Status Adding::AnnounceAddresses() {
+  std::vector<IpAddress> addresses;
+  for (const Ip& ip : ipam_.ips()) {
+    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
+    addresses.push_back(prefix.address);
+  }
+  if (addresses.empty()) return absl::OkStatus();
+  return RunInNetns(netns_.get(), [&] {
+    return Announce(pod_ifindex_, config_.mac, addresses);
+  });
+}
+
+int Adding::AddInterface(const LinkInfo& link, absl::string_view sandbox) {
+  // A plugin before this one in the chain may have listed the bridge.
+  for (int i = 0; i < result_.interfaces_size(); ++i) {
+    const Interface& known = result_.interfaces(i);
+    if (known.name() == link.name && known.sandbox() == sandbox) return i;
+  }
+  Interface* interface = result_.add_interfaces();
+  interface->set_name(link.name);
+  interface->set_mac(link.mac.ToString());
+  interface->set_mtu(link.mtu);
+  interface->set_sandbox(std::string(sandbox));
+  return result_.interfaces_size() - 1;
+}
+
+absl::Status Adding::FillResult() {
+  EOIP_ASSIGN_OR_RETURN(LinkInfo host, GetLink(*host_, link_.host_name));
+  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, pod_ifindex_));
+  if (host.master == 0) {
+    return CniError(CniCode::kAgent,
+                    absl::StrCat("link ", host.name, " is in no bridge"));
+  }
+  EOIP_ASSIGN_OR_RETURN(LinkInfo bridge, GetLink(*host_, host.master));
+  result_.set_cni_version(request_.version);
+  AddInterface(bridge, "");
+  AddInterface(host, "");
+  const int index = AddInterface(pod, request_.netns);
+  for (const Ip& ip : ipam_.ips()) {
+    Ip* copy = result_.add_ips();
+    *copy = ip;
+    copy->set_interface(index);
+  }
+  result_.mutable_routes()->MergeFrom(ipam_.routes());
+  if (config_.has_dns) {
+    *result_.mutable_dns() = config_.dns;
+  } else if (ipam_.dns().ByteSizeLong() > 0) {
+    *result_.mutable_dns() = ipam_.dns();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Result> Add(const Request& request) {
+  EOIP_ASSIGN_OR_RETURN(Config config, ParseConfig(request));
+  EOIP_ASSIGN_OR_RETURN(Result previous,
+                        ParsePrevResult(request.base.prev_result()));
+  for (const std::string& warning : config.warnings) LogWarning(warning);
+  return Adding(request, std::move(config), std::move(previous)).Run();
+}
+
+}  // namespace eoip::cni

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent as the plugin sees it: a few calls, each with a deadline, errors
+// with a CNI code. Nothing is connected before the first call.
+#ifndef EOIP_CNI_AGENT_H_
+#define EOIP_CNI_AGENT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eoip/v1/agent.pb.h"
+#include "eoip/v1/attachment.pb.h"
+#include "eoip/v1/network.pb.h"
+#include "request.h"
+
+namespace eoip::cni {
+
+// Errors of all calls: 2 the agent does not build a field; 7 it refuses a
+// field, or has no such network or attachment; 11 it is away, hung or not able
+// at present; 101 the attachment exists; 102 others.
+class Agent {
+ public:
+  // Reads agent_socket, network and traceparent.
+  explicit Agent(const Request& request);
+  ~Agent();
+
+  // Tries again for a short while when the agent is away: it may be restarting.
+  absl::StatusOr<v1::Attachment> CreateAttachment(
+      const v1::Attachment& attachment);
+  // No error when there is no such attachment.
+  absl::Status DeleteAttachment(const std::string& name);
+  absl::StatusOr<v1::Attachment> GetAttachment(const std::string& name,
+                                               absl::Duration timeout);
+  absl::StatusOr<v1::Network> GetNetwork(absl::Duration timeout);
+  absl::StatusOr<v1::AgentStatus> GetStatus(absl::Duration timeout);
+
+  // "networks/{network}/attachments/{host_link}": the host link's name is
+  // unique on the node, so it also names the attachment.
+  std::string AttachmentName(const std::string& host_link) const;
+
+ private:
+  struct Stubs;
+  Stubs& stubs();
+
+  const std::string socket_;
+  const std::string network_;
+  const std::string traceparent_;
+  std::unique_ptr<Stubs> stubs_;
+};
+
+}  // namespace eoip::cni
+
+#endif  // EOIP_CNI_AGENT_H_

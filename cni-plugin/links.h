@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Links of one network namespace, as far as the plugin needs them. Errors
+// carry the kernel's errno and text (see rtnl.h).
+#ifndef EOIP_CNI_LINKS_H_
+#define EOIP_CNI_LINKS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/address.h"
+#include "rtnl.h"
+
+namespace eoip::cni {
+
+// IFLA_GROUP of the host ends that this plugin makes ("eoiv" in ASCII). Not
+// the agent's group: the agent deletes links of its own group that its state
+// does not want.
+inline constexpr uint32_t kPodGroup = 0x656f6976;
+// The same for host ends that GC is about to delete.
+inline constexpr uint32_t kDoomedPodGroup = 0x656f6977;
+
+struct PortInfo {
+  uint8_t state = 0;  // BR_STATE_*; 3: forwarding
+  bool isolated = false;
+  bool hairpin = false;
+};
+
+struct LinkInfo {
+  std::string name;
+  uint32_t ifindex = 0;
+  std::string kind;  // IFLA_INFO_KIND, may be empty
+  uint32_t group = 0;
+  uint32_t flags = 0;  // IFF_*
+  uint32_t mtu = 0;
+  MacAddress mac;
+  uint32_t peer = 0;    // ifindex in the peer's namespace; veth
+  uint32_t master = 0;  // ifindex, 0: none
+  std::string alias;
+  std::optional<PortInfo> port;  // of a bridge's port
+};
+
+// NOT_FOUND: no such link.
+absl::StatusOr<LinkInfo> GetLink(RtnlSocket& socket, const std::string& name);
+absl::StatusOr<LinkInfo> GetLink(RtnlSocket& socket, uint32_t ifindex);
+// All links of one group (the kernel has no filter for it; others are left out
+// here).
+absl::StatusOr<std::vector<LinkInfo>> ListGroup(RtnlSocket& socket,
+                                                uint32_t group);
+// NOT_FOUND: no such link. Deletes both ends of a veth pair.
+absl::Status DeleteLink(RtnlSocket& socket, uint32_t ifindex);
+
+absl::Status SetGroup(RtnlSocket& socket, uint32_t ifindex, uint32_t group);
+// All links of the group in one message. NOT_FOUND: it has none.
+absl::Status DeleteGroup(RtnlSocket& socket, uint32_t group);
+
+struct BridgeVlan {
+  uint16_t vid;
+  bool pvid;
+  bool untagged;
+};
+// VLANs of a bridge's port; empty also where the kernel has no VLAN filtering.
+absl::StatusOr<std::vector<BridgeVlan>> ListPortVlans(RtnlSocket& socket,
+                                                      uint32_t ifindex);
+
+}  // namespace eoip::cni
+
+#endif  // EOIP_CNI_LINKS_H_

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net_conf.h"
+
+#include <array>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "cni_error.h"
+#include "ip_prefix.h"
+
+namespace eoip::cni {
+namespace {
+
+using google::protobuf::Value;
+
+absl::Status BadField(absl::string_view field, absl::string_view value,
+                      absl::string_view allowed) {
+  return CniError(
+      CniCode::kConfig,
+      absl::StrCat(field, ": '", absl::CHexEscape(value), "': ", allowed));
+}
+
+// The value at a path of object keys; a null value when there is none.
+const Value& At(const Value& root, std::initializer_list<const char*> path) {
+  static const auto* const none = new Value();
+  const Value* value = &root;
+  for (const char* key : path) {
+    const auto& fields = value->struct_value().fields();
+    auto it = fields.find(key);
+    if (it == fields.end()) return *none;
+    value = &it->second;
+  }
+  return *value;
+}
+
+absl::StatusOr<MacAddress> ParseMac(absl::string_view field,
+                                    absl::string_view text) {
+  auto mac = MacAddress::Parse(text);
+  if (mac.ok() && mac->IsUnicast()) return mac;
+  return BadField(field, text,
+                  "must be a unicast MAC, for example 02:00:5e:10:00:01");
+}
+
+// The last of these that is set wins: mac, CNI_ARGS MAC, args.cni.mac,
+// runtimeConfig.mac.
+absl::StatusOr<MacAddress> ReadMac(const Request& request,
+                                   const NetConf& conf) {
+  const struct {
+    const char* field;
+    absl::string_view text;
+  } sources[] = {
+      {"runtimeConfig.mac", At(conf.runtime_config(), {"mac"}).string_value()},
+      {"args.cni.mac", At(conf.args(), {"cni", "mac"}).string_value()},
+      {"CNI_ARGS MAC", request.Arg("MAC")},
+      {"mac", conf.mac()}};
+  for (const auto& source : sources) {
+    if (!source.text.empty()) return ParseMac(source.field, source.text);
+  }
+  return DerivedMac(request.container_id, request.ifname);
+}
+
+absl::Status ReadIps(const Request& request, const NetConf& conf,
+                     Config& config) {
+  std::vector<std::string> texts;
+  const char* field = "runtimeConfig.ips";
+  const Value* list = &At(conf.runtime_config(), {"ips"});
+  if (list->list_value().values().empty()) {
+    field = "args.cni.ips";
+    list = &At(conf.args(), {"cni", "ips"});
+  }
+  for (const Value& value : list->list_value().values()) {
+    texts.push_back(value.string_value());
+  }
+  if (texts.empty()) {
+    field = "CNI_ARGS IP";
+    texts = absl::StrSplit(request.Arg("IP"), ',', absl::SkipEmpty());
+  }
+  // An IPAM plugin reads them itself, also in forms that we would refuse.
+  if (!request.ipam_type.empty()) return absl::OkStatus();
+  for (const std::string& text : texts) {
+    if (!ParsePrefix(text).ok() || text.find('/') == std::string::npos) {
+      return BadField(field, text,
+                      "must be an address with its prefix length, for example "
+                      "192.0.2.7/24, when there is no ipam");
+    }
+    config.ips.push_back(text);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadVlans(const NetConf& conf, Config& config) {
+  if (conf.vlan() > 4094) {
+    return BadField("vlan", absl::StrCat(conf.vlan()), "must be 0 to 4094");
+  }
+  config.vlan = conf.vlan();
+  for (int i = 0; i < conf.vlan_trunk_size(); ++i) {
+    const VlanTrunk& entry = conf.vlan_trunk(i);
+    VlanRange range{entry.id() ? entry.id() : entry.min_id(),
+                    entry.id() ? entry.id() : entry.max_id()};
+    const bool mixed = entry.id() && (entry.min_id() || entry.max_id());
+    if (mixed || range.first < 1 || range.last > 4094 ||
+        range.last < range.first) {
+      return BadField(absl::StrCat("vlanTrunk[", i, "]"),
+                      absl::StrCat("id ", entry.id(), ", minID ",
+                                   entry.min_id(), ", maxID ", entry.max_id()),
+                      "must be either id, or minID and maxID, 1 to 4094");
+    }
+    config.trunk.push_back(range);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RefuseUnbuilt(const NetConf& conf) {
+  if (conf.macspoofchk()) {
+    return CniError(CniCode::kUnsupportedField,
+                    "macspoofchk: 'true': not built yet; allowed false");
+  }
+  if (!conf.activation().empty() && conf.activation() != "immediate") {
+    return CniError(
+        CniCode::kUnsupportedField,
+        absl::StrCat("activation: '", absl::CHexEscape(conf.activation()),
+                     "': not built yet; allowed immediate"));
+  }
+  if (!conf.tunnels().struct_value().fields().empty() ||
+      !conf.tunnels().list_value().values().empty()) {
+    return CniError(CniCode::kUnsupportedField,
+                    "tunnels: not built yet; create them with the agent");
+  }
+  return absl::OkStatus();
+}
+
+void WarnOfIgnored(const NetConf& conf, Config& config) {
+  for (const char* key : {"bandwidth", "deviceID", "infinibandGUID"}) {
+    const Value& value = At(conf.runtime_config(), {key});
+    if (value.kind_case() != Value::KIND_NOT_SET && !value.has_null_value()) {
+      config.warnings.push_back(absl::StrCat("runtimeConfig.", key,
+                                             ": has no effect in this plugin"));
+    }
+  }
+}
+
+// FNV-1a over both parts and a separator that neither can have, then mixed so
+// that close inputs end far apart. Not a defence: runtimes choose the ids.
+uint64_t Hash(uint64_t seed, absl::string_view container_id,
+              absl::string_view ifname) {
+  uint64_t hash = 0xcbf29ce484222325u ^ seed;
+  for (char c : absl::StrCat(container_id, "/", ifname)) {
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+  }
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
+  return hash ^ (hash >> 31);
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(const Request& request) {
+  NetConf conf;
+  EOIP_RETURN_IF_ERROR(
+      ParseJson("network configuration", request.stdin_data, &conf));
+  EOIP_RETURN_IF_ERROR(RefuseUnbuilt(conf));
+  Config config;
+  if (conf.mtu() != 0 && (conf.mtu() < 68 || conf.mtu() > 65521)) {
+    return BadField("mtu", absl::StrCat(conf.mtu()),
+                    "must be 0 (the network's) or 68 to 65521");
+  }
+  config.mtu = conf.mtu();
+  EOIP_ASSIGN_OR_RETURN(config.mac, ReadMac(request, conf));
+  EOIP_RETURN_IF_ERROR(ReadIps(request, conf, config));
+  EOIP_RETURN_IF_ERROR(ReadVlans(conf, config));
+  config.isolated = conf.isolated();
+  config.hairpin = conf.hairpin();
+  config.promisc = conf.promisc();
+  config.dns = conf.dns();
+  config.has_dns = conf.dns().ByteSizeLong() > 0;
+  WarnOfIgnored(conf, config);
+  return config;
+}
+
+std::string HostLinkName(absl::string_view container_id,
+                         absl::string_view ifname) {
+  constexpr char kDigits[] = "0123456789abcdefghijklmnopqrstuv";
+  uint64_t hash = Hash(0, container_id, ifname);
+  std::string name = "eo";
+  for (int i = 0; i < 13; ++i, hash >>= 5) name += kDigits[hash & 31];
+  return name;
+}
+
+MacAddress DerivedMac(absl::string_view container_id,
+                      absl::string_view ifname) {
+  const uint64_t hash = Hash(0x6d6163, container_id, ifname);
+  std::array<uint8_t, 6> bytes{};
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<uint8_t>(hash >> (8 * i));
+  }
+  bytes[0] = (bytes[0] & 0xfc) | 0x02;  // locally administered, unicast
+  return MacAddress(bytes);
+}
+
+}  // namespace eoip::cni

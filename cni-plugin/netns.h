@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Network namespaces of pods.
+#ifndef EOIP_CNI_NETNS_H_
+#define EOIP_CNI_NETNS_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/unique_fd.h"
+
+namespace eoip::cni {
+
+// Opens CNI_NETNS. Errors: code 8: not there, no network namespace, or, unless
+// allow_own, the namespace that this process is in.
+absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own);
+
+// Runs body with the calling thread in the namespace, then returns to the
+// thread's own one. Ends the process if it cannot return: everything after
+// would happen in the wrong place. Other threads are not touched.
+absl::Status RunInNetns(int netns_fd,
+                        const std::function<absl::Status()>& body);
+
+}  // namespace eoip::cni
+
+#endif  // EOIP_CNI_NETNS_H_

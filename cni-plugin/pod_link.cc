@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pod_link.h"
+
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/veth.h>
+#include <sys/socket.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/status.h"
+
+namespace eoip::cni {
+namespace {
+
+constexpr size_t kMaxAlias = 255;  // IFALIASZ less the NUL
+constexpr absl::string_view kAliasPrefix = "eoip/";
+
+absl::string_view Bytes(const MacAddress& mac) {
+  return {reinterpret_cast<const char*>(mac.bytes().data()),
+          mac.bytes().size()};
+}
+
+// A MAC for the host's end: the pod's with a first byte that a bridge, which
+// takes the lowest of its ports' MACs, does not choose.
+MacAddress HostMac(const MacAddress& pod) {
+  auto bytes = pod.bytes();
+  bytes[0] = bytes[0] == 0xfe ? 0xfa : 0xfe;
+  return MacAddress(bytes);
+}
+
+void PutAddrGenMode(RtnlMessage& message, uint8_t mode) {
+  const size_t families = message.Begin(IFLA_AF_SPEC);
+  const size_t inet6 = message.Begin(AF_INET6);
+  message.PutU8(IFLA_INET6_ADDR_GEN_MODE, mode);
+  message.End(inet6);
+  message.End(families);
+}
+
+absl::Status SetAddrGenMode(RtnlSocket& socket, const std::string& link,
+                            uint8_t mode) {
+  RtnlMessage request(RTM_SETLINK, 0, ifinfomsg{});
+  request.PutString(IFLA_IFNAME, link);
+  PutAddrGenMode(request, mode);
+  absl::Status status =
+      socket.Ask(absl::StrCat("set the address mode of ", link), request);
+  // EAFNOSUPPORT: a kernel without IPv6 makes no addresses either.
+  return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;
+}
+
+}  // namespace
+
+std::string MakeAlias(absl::string_view name, absl::string_view ifname,
+                      absl::string_view container_id) {
+  return absl::StrCat(kAliasPrefix, name, "/", ifname, "/", container_id)
+      .substr(0, kMaxAlias);
+}
+
+absl::string_view AliasName(absl::string_view alias) {
+  if (!absl::ConsumePrefix(&alias, kAliasPrefix)) return {};
+  return alias.substr(0, alias.find('/'));
+}
+
+bool AliasMatches(absl::string_view alias, absl::string_view ifname,
+                  absl::string_view container_id) {
+  return alias == MakeAlias(AliasName(alias), ifname, container_id);
+}
+
+absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec) {
+  RtnlMessage request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  request.PutString(IFLA_IFNAME, spec.host_name);
+  request.PutU32(IFLA_GROUP, kPodGroup);
+  request.Put(IFLA_ADDRESS, Bytes(HostMac(spec.mac)));
+  if (spec.mtu != 0) request.PutU32(IFLA_MTU, spec.mtu);
+  const size_t info = request.Begin(IFLA_LINKINFO);
+  request.PutString(IFLA_INFO_KIND, "veth");
+  const size_t data = request.Begin(IFLA_INFO_DATA);
+  const size_t peer = request.Begin(VETH_INFO_PEER);
+  const ifinfomsg peer_header{};
+  request.Append(&peer_header, sizeof(peer_header));
+  request.PutString(IFLA_IFNAME, spec.pod_name);
+  request.PutU32(IFLA_NET_NS_FD, static_cast<uint32_t>(spec.pod_netns));
+  request.Put(IFLA_ADDRESS, Bytes(spec.mac));
+  if (spec.mtu != 0) request.PutU32(IFLA_MTU, spec.mtu);
+  request.End(peer);
+  request.End(data);
+  request.End(info);
+  return host.Ask(absl::StrCat("create the veth pair ", spec.host_name,
+                               " and, in the pod, ", spec.pod_name),
+                  request);
+}
+
+absl::Status DressHostEnd(RtnlSocket& host, const PodLinkSpec& spec) {
+  // The kernel takes no alias when it creates a link.
+  RtnlMessage request(RTM_SETLINK, 0, ifinfomsg{});
+  request.PutString(IFLA_IFNAME, spec.host_name);
+  request.Put(IFLA_IFALIAS, spec.alias);
+  EOIP_RETURN_IF_ERROR(
+      host.Ask(absl::StrCat("set the alias of ", spec.host_name), request));
+  return SetAddrGenMode(host, spec.host_name, IN6_ADDR_GEN_MODE_NONE);
+}
+
+absl::Status RaisePodEnd(RtnlSocket& pod, const PodLinkSpec& spec) {
+  EOIP_RETURN_IF_ERROR(
+      SetAddrGenMode(pod, spec.pod_name, IN6_ADDR_GEN_MODE_NONE));
+  ifinfomsg header{};
+  header.ifi_flags = IFF_UP | (spec.promisc ? IFF_PROMISC : 0);
+  header.ifi_change = header.ifi_flags;
+  RtnlMessage request(RTM_SETLINK, 0, header);
+  request.PutString(IFLA_IFNAME, spec.pod_name);
+  return pod.Ask(absl::StrCat("set ", spec.pod_name, " up in the pod"),
+                 request);
+}
+
+absl::Status SetMtu(RtnlSocket& socket, const std::string& link, uint32_t mtu) {
+  RtnlMessage request(RTM_SETLINK, 0, ifinfomsg{});
+  request.PutString(IFLA_IFNAME, link);
+  request.PutU32(IFLA_MTU, mtu);
+  return socket.Ask(absl::StrCat("set the MTU of ", link, " to ", mtu),
+                    request);
+}
+
+absl::Status AllowLinkLocal(RtnlSocket& pod, const std::string& link) {
+  return SetAddrGenMode(pod, link, IN6_ADDR_GEN_MODE_EUI64);
+}
+
+}  // namespace eoip::cni
