@@ -19,6 +19,9 @@
 namespace eoip::tapd {
 namespace {
 
+// Idle clients do not hang up by themselves.
+constexpr std::chrono::milliseconds kShutdownWait{200};
+
 // Room for the suffix of the name under which gRPC binds.
 constexpr size_t kMaxPath = sizeof(sockaddr_un{}.sun_path) - 8;
 
@@ -100,8 +103,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
 ControlServer::~ControlServer() {
   if (!path_.empty()) ::unlink(path_.c_str());
   if (server_ != nullptr) {
-    server_->Shutdown(std::chrono::system_clock::now() +
-                      std::chrono::seconds(1));
+    server_->Shutdown(std::chrono::system_clock::now() + kShutdownWait);
   }
 }
 

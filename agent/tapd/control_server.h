@@ -21,7 +21,7 @@ class ControlServer {
   // INVALID_ARGUMENT: path is too long. service must outlive the server.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
       const std::string& path, grpc::Service* service);
-  // Removes the socket and waits for calls to end, at most a second.
+  // Removes the socket and waits for calls to end, at most 0.2 s.
   ~ControlServer();
 
  private:

@@ -25,10 +25,11 @@ class KeepaliveClock {
   KeepaliveClock() : KeepaliveClock(0, 0, 0) {}
 
   // True: send a keepalive now. The next one is due an interval after this one
-  // was due, or after now where the caller was late by more than an interval.
+  // was due, or after now where the caller was late by an interval or more.
   bool TakeSend(int64_t now_ns) {
     if (now_ns < next_send_ns_) return false;
-    next_send_ns_ = std::max(next_send_ns_ + interval_ns_, now_ns);
+    const int64_t next = next_send_ns_ + interval_ns_;
+    next_send_ns_ = next > now_ns ? next : now_ns + interval_ns_;
     return true;
   }
 

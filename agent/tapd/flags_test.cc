@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/flags.h"
+
+#include "gtest/gtest.h"
+
+namespace eoip::tapd {
+namespace {
+
+TEST(ParseFlags, HasDefaultsAndTakesBothForms) {
+  EXPECT_EQ(ParseFlags({})->socket, "/run/eoip/tapd.sock");
+  EXPECT_EQ(ParseFlags({})->workers, 1);
+  const auto flags =
+      ParseFlags({"--socket=/x", "--workers", "1", "--log-level=debug"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->socket, "/x");
+  EXPECT_EQ(flags->log_level, "debug");
+}
+
+TEST(ParseFlags, NamesTheFlagAndTheValue) {
+  EXPECT_EQ(ParseFlags({"--nope=1"}).status().message(),
+            "--nope: no such flag");
+  EXPECT_EQ(ParseFlags({"--socket"}).status().message(),
+            "--socket: needs a value");
+  EXPECT_EQ(ParseFlags({"x"}).status().message(), "x: flags start with --");
+  for (const char* bad : {"0", "-1", "two", "1000000", ""}) {
+    EXPECT_EQ(ParseFlags({"--workers", bad}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+  EXPECT_FALSE(ParseFlags({"--log-level=loud"}).ok());
+}
+
+}  // namespace
+}  // namespace eoip::tapd
