@@ -210,23 +210,28 @@ void FakeKernel::AdjustBridgeMtuLocked(uint32_t bridge) {
   entry->link.mtu = mtu == 0 ? 1500 : mtu;
 }
 
+bool FakeKernel::HasCarrierLocked(const Entry& entry) const {
+  if (entry.link.bridge) {
+    return std::any_of(links_.begin(), links_.end(), [&](const auto& other) {
+      return other.second.link.master == entry.link.ifindex &&
+             ForwardsLocked(other.second);
+    });
+  }
+  if (entry.veth_peer.empty()) return entry.has_carrier;
+  return std::any_of(links_.begin(), links_.end(), [&](const auto& other) {
+    return other.second.link.name == entry.veth_peer && other.second.link.up;
+  });
+}
+
 bool FakeKernel::ForwardsLocked(const Entry& entry) const {
   const auto bridge = links_.find(entry.link.master);
   return bridge != links_.end() && bridge->second.link.up && entry.link.up &&
-         entry.has_carrier;
+         HasCarrierLocked(entry);
 }
 
 Link FakeKernel::ViewLocked(const Entry& entry) const {
   Link link = entry.link;
-  bool has_carrier = entry.has_carrier;
-  if (link.bridge) {
-    has_carrier =
-        std::any_of(links_.begin(), links_.end(), [&](const auto& other) {
-          return other.second.link.master == link.ifindex &&
-                 ForwardsLocked(other.second);
-        });
-  }
-  link.carrier = link.up && has_carrier;
+  link.carrier = link.up && HasCarrierLocked(entry);
   if (link.bridge_port) {
     link.bridge_port->state = ForwardsLocked(entry) ? kForwarding : 0;
   }

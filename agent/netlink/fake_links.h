@@ -10,7 +10,8 @@
 //    change to another value, then it stays;
 //  - a bridge has carrier while a port forwards; a port forwards while it and
 //    its bridge are up and it has carrier;
-//  - a deleted bridge frees its ports, a deleted veth takes its peer along;
+//  - a veth has carrier while its peer is up; a deleted bridge frees its ports,
+//    a deleted veth takes its peer along;
 //  - two tunnels of a kind with the same key cannot exist.
 #ifndef EOIP_NETLINK_FAKE_LINKS_H_
 #define EOIP_NETLINK_FAKE_LINKS_H_
@@ -74,6 +75,7 @@ class FakeKernel {
   absl::Status SetMasterLocked(Entry& entry, uint32_t master);
   void AdjustBridgeMtuLocked(uint32_t bridge);
   Link ViewLocked(const Entry& entry) const;
+  bool HasCarrierLocked(const Entry& entry) const;
   bool ForwardsLocked(const Entry& entry) const;
 
   Faults faults_;

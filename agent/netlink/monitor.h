@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tells when links of the namespace change. An event only says "look".
+// Tells when links of a network namespace change. An event only says "look".
 #ifndef EOIP_NETLINK_MONITOR_H_
 #define EOIP_NETLINK_MONITOR_H_
 
@@ -14,16 +14,19 @@ namespace eoip {
 
 class LinkMonitor {
  public:
-  // Called on the monitor's own thread, one call at a time; must not wait
-  // long. link: the name of a link that was made, changed, renamed (both
-  // names, one call each) or deleted; empty: events were lost, look at
-  // everything.
-  using Callback = std::function<void(const std::string& link)>;
+  // Both are called on the monitor's own thread, one call at a time, and must
+  // not wait long.
+  // The link was made, changed or deleted, joined or left a bridge, or was
+  // renamed (then one call for each name).
+  using OnLink = std::function<void(const std::string& name)>;
+  // Events were lost: look at everything.
+  using OnLost = std::function<void()>;
 
   // Watches the namespace of the calling thread. Every change after Start has
-  // returned is told.
-  static absl::StatusOr<std::unique_ptr<LinkMonitor>> Start(Callback callback);
-  // Ends the thread; no call is made afterwards.
+  // returned is told; it knows the names of the links that are there.
+  static absl::StatusOr<std::unique_ptr<LinkMonitor>> Start(OnLink on_link,
+                                                            OnLost on_lost);
+  // Ends the thread; no call is made afterwards. Not from within a call.
   ~LinkMonitor();
 
   LinkMonitor(const LinkMonitor&) = delete;

@@ -12,7 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "netlink/links.h"
-#include "netlink/socket.h"
+#include "netlink/netlink_socket.h"
 
 namespace eoip {
 
@@ -38,7 +38,8 @@ class NetlinkLinks : public Links {
   NetlinkLinks(NetlinkSocket socket, UniqueFd ethtool)
       : socket_(std::move(socket)), ethtool_(std::move(ethtool)) {}
   absl::StatusOr<Link> GetByIndex(uint32_t ifindex);
-  // Whether the kernel really did what it acknowledged.
+  // Whether the kernel did what it acknowledged: one without IGMP snooping
+  // takes that option and ignores it.
   absl::Status CheckBridge(uint32_t ifindex, const BridgeInfo& want);
 
   NetlinkSocket socket_;
