@@ -141,10 +141,23 @@ class LinkMonitor::Worker {
     LogInfo("link monitor: ", LibnlError(code, "read events").message(),
             "; looking at everything");
     if (code != -NLE_NOMEM) Pause();
+    Drain();
     if (absl::Status status = LearnNames(); !status.ok()) {
       LogWarning("link monitor: ", status.message());
     }
     on_lost_();
+  }
+
+  // Until its queue was empty once, the kernel drops further events without
+  // saying so again. Only then a look sees all that was missed.
+  void Drain() {
+    for (;;) {
+      sockaddr_nl from = {};
+      unsigned char* raw = nullptr;
+      const int read = nl_recv(events_.get(), &from, &raw, nullptr);
+      std::free(read > 0 ? raw : nullptr);
+      if (read <= 0 && read != -NLE_NOMEM) return;
+    }
   }
 
   void Tell(const nlmsghdr* message) {
