@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Units and manifests: valid, and no more privileges than they need."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+ALLOWED = {"NET_ADMIN", "NET_RAW"}
+
+
+@pytest.fixture(scope="module")
+def daemonset():
+    documents = list(yaml.safe_load_all(
+        (ROOT / "deploy" / "kubernetes" / "daemonset.yaml").read_text()))
+    return next(doc for doc in documents if doc["kind"] == "DaemonSet")
+
+
+def containers(daemonset):
+    spec = daemonset["spec"]["template"]["spec"]
+    return spec["initContainers"] + spec["containers"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_takes_the_unit_and_calls_it_safe(unit, tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd is not installed")
+    # The programs are not installed here: any that exists stands for them.
+    text = re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.M)
+    copy = tmp_path / unit.name
+    copy.write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", "--recursive-errors=no", str(copy)],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and unit.name not in done.stderr, done.stderr
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=40", str(copy)],
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_units_have_two_capabilities_at_most(unit):
+    match = re.search(r"^CapabilityBoundingSet=(.*)$", unit.read_text(), re.M)
+    assert {word.removeprefix("CAP_") for word in match[1].split()} <= ALLOWED
+
+
+def test_agent_and_tapd_are_containers_of_their_own(daemonset):
+    programs = [item["command"][0] for item in containers(daemonset)]
+    assert programs == ["install-cni", "eoip-agent", "eoip-tapd"]
+
+
+def test_no_container_is_privileged_or_has_more_than_it_needs(daemonset):
+    spec = daemonset["spec"]["template"]["spec"]
+    assert spec["hostNetwork"] and not spec.get("hostPID") and not spec.get("hostIPC")
+    assert spec["automountServiceAccountToken"] is False
+    for item in containers(daemonset):
+        context = item["securityContext"]
+        assert not context.get("privileged")
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"]["drop"] == ["ALL"]
+        assert set(context["capabilities"].get("add", [])) <= ALLOWED
+        assert item["resources"]["limits"]["memory"]
+
+
+def test_every_mount_has_its_volume(daemonset):
+    spec = daemonset["spec"]["template"]["spec"]
+    volumes = {volume["name"] for volume in spec["volumes"]}
+    used = {mount["name"] for item in containers(daemonset) for mount in item["volumeMounts"]}
+    assert used == volumes
+
+
+def test_the_agent_has_all_three_probes(daemonset):
+    agent = daemonset["spec"]["template"]["spec"]["containers"][0]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert agent[probe]["exec"]["command"] == ["eoipctl", "status"]
