@@ -8,6 +8,7 @@ The peer never uses the module: it sends and captures whole packets made by wire
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import select
@@ -116,7 +117,12 @@ class PacketSocket:
         """(frame, packet type) or None when nothing came in time."""
         if not select.select([self.sock], [], [], max(0, timeout))[0]:
             return None
-        data, aux, _, address = self.sock.recvmsg(1 << 17, 256)
+        try:
+            data, aux, _, address = self.sock.recvmsg(1 << 17, 256)
+        except OSError as error:
+            if error.errno == errno.ENETDOWN:  # said once when the link goes down
+                return None
+            raise
         for level, kind, value in aux:
             if level == 263 and kind == PACKET_AUXDATA:
                 status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", value[:20])
@@ -152,10 +158,6 @@ class Kind:
     def parse(self, ip):
         return wire.parse_eoip(ip.payload) if self.version == 4 else wire.parse_eoipv6(ip.payload)
 
-    def fragments(self, packet, mtu):
-        cut = wire.ipv4_fragments if self.version == 4 else wire.ipv6_fragments
-        return cut(packet, mtu)
-
 
 EOIP = Kind("eoip", 4, "10.0.0.1", "10.0.0.2", "10.0.0.3", wire.GRE, [0, 1, 100, 0xABC, 4095, 65535])
 EOIPV6 = Kind("eoipv6", 6, "fd00::1", "fd00::2", "fd00::3", wire.EOIPV6, [0, 1, 1234, 4095])
@@ -166,6 +168,7 @@ class Lab:
     """dut and peer with their cable; remove() undoes all."""
 
     def __init__(self, mtu=1500):
+        self.mtu, self.ident = mtu, 0
         self.spaces = []
         self.sockets = []
         self.dut, self.peer = self.netns("dut"), self.netns("peer")
@@ -175,6 +178,8 @@ class Lab:
                 ipv6__conf__default__accept_dad=0,
                 ipv6__conf__default__router_solicitations=0,
                 ipv6__conf__default__addr_gen_mode=1,
+                ipv4__icmp_ratelimit=0,
+                ipv6__icmp__ratelimit=0,
             )
         self.dut.ip(
             "link add u0 address %s mtu %d type veth peer name u0 netns peer address %s mtu %d"
@@ -226,12 +231,20 @@ class Lab:
 
     # -- the peer's side ------------------------------------------------------
     def inject(self, packet):
-        """Sends an IP packet from the peer to the dut as it is."""
-        ethertype = 0x0800 if packet[0] >> 4 == 4 else 0x86DD
-        self.wire.send(wire.ether(DUT_MAC, PEER_MAC, ethertype, packet))
+        """Sends an IP packet from the peer to the dut, in fragments where the cable is too small."""
+        ethertype, parts = (0x0800, [packet]) if packet[0] >> 4 == 4 else (0x86DD, [packet])
+        if len(packet) > self.mtu:
+            self.ident += 1
+            cut = wire.ipv4_fragments if ethertype == 0x0800 else wire.ipv6_fragments
+            parts = cut(packet, self.mtu, self.ident)
+        for part in parts:
+            self.wire.send(wire.ether(DUT_MAC, PEER_MAC, ethertype, part))
 
     def packets(self, timeout=2.0, keep_fragments=False):
-        """Yields the IP packets that reach the peer until none comes for the time given."""
+        """Yields the IP packets that reach the peer within the time given.
+
+        IPv6 hosts report their multicast groups (hop-by-hop header) when they like: left out.
+        """
         end = time.monotonic() + timeout
         while True:
             got = self.wire.recv(end - time.monotonic())
@@ -241,6 +254,8 @@ class Lab:
             if frame[12:14] not in (b"\x08\x00", b"\x86\xdd"):
                 continue
             ip = wire.Ip(frame[14:])
+            if ip.version == 6 and ip.proto == 0:
+                continue
             if not keep_fragments:
                 ip = self.reassembler.feed(ip)
             if ip is not None:

@@ -91,7 +91,7 @@ def test_missing_id_or_remote_is_refused_and_named(l, kind):
 def test_unknown_attributes_are_refused(l, kind):
     eoip_link.ATTRIBUTES["unknown"] = (200, "u32")
     try:
-        with lab.refused(errno.EINVAL):
+        with lab.refused(errno.EOPNOTSUPP, "attribute"):
             l.dut.nl.create(kind.name, "t0", {"id": 1, "remote": kind.remote, "unknown": 1})
     finally:
         del eoip_link.ATTRIBUTES["unknown"]

@@ -76,7 +76,7 @@ def ether(dst, src, ethertype, payload, vlans=()):
     return mac(dst) + mac(src) + tags + struct.pack("!H", ethertype) + payload
 
 
-def ipv4_fragments(packet, mtu):
+def ipv4_fragments(packet, mtu, ident):
     """Cuts an IPv4 packet without options into fragments."""
     step = (mtu - 20) & ~7
     head, payload = packet[:20], packet[20:]
@@ -85,6 +85,7 @@ def ipv4_fragments(packet, mtu):
         part = payload[at : at + step]
         more = at + step < len(payload)
         frag = bytearray(head)
+        struct.pack_into("!H", frag, 4, ident)
         struct.pack_into("!H", frag, 2, 20 + len(part))
         struct.pack_into("!H", frag, 6, (1 << 13 if more else 0) | at // 8)
         frag[10:12] = b"\0\0"
@@ -93,7 +94,7 @@ def ipv4_fragments(packet, mtu):
     return out
 
 
-def ipv6_fragments(packet, mtu, ident=0x1234):
+def ipv6_fragments(packet, mtu, ident):
     step = (mtu - 48) & ~7
     payload, proto = packet[40:], packet[6]
     out = []
