@@ -8,7 +8,7 @@
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
-ENV DEBIAN_FRONTEND=noninteractive
+ENV DEBIAN_FRONTEND=noninteractive CCACHE_DIR=/var/cache/ccache
 COPY deploy/packages/build /tmp/packages
 RUN apt-get update -q && \
     xargs apt-get install -y -q --no-install-recommends busybox-static </tmp/packages

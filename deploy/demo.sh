@@ -108,7 +108,7 @@ start_site() {
   quiet ip -n $SITE link set eoip1 master lan
   show dnsmasq --interface=lan --dhcp-range=192.168.88.100,192.168.88.150
   start $SITE dnsmasq.log dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 \
-    --interface=lan --bind-interfaces --dhcp-authoritative \
+    --interface=lan --bind-interfaces --dhcp-authoritative --no-ping \
     --dhcp-range=192.168.88.100,192.168.88.150,1h --dhcp-leasefile="$RUN/leases" \
     --pid-file= --user=root --log-facility=-
   start $HOST transfer.log /usr/bin/python3 -B "$TOP/tests/support/transfer.py" serve 5001
