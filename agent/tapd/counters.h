@@ -69,7 +69,16 @@ struct TunnelCounters {
   Counter tx_bytes;
   Counter rx_keepalives;
   Counter tx_keepalives;
+  Counter tx_super_frames;
+  Counter rx_super_frames;
+  Counter rx_clamped;
   DropCounters drops;
+};
+
+// Of one direction of one worker: packets per system call.
+struct BatchCounters {
+  Counter batches;
+  Counter packets;
 };
 
 }  // namespace eoip::tapd

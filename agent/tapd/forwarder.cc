@@ -131,9 +131,9 @@ absl::StatusOr<v1::TapTunnel> Forwarder::Put(const TunnelConfig& config) {
 
 absl::Status Forwarder::Create(const TunnelConfig& config) {
   const int workers = static_cast<int>(workers_.size());
-  TapLink::Options options{config.name, config.mac, config.mtu, workers};
+  TapLink::Options options{config.name, config.mac, config.mtu, workers,
+                           !config.no_offload};
   EOIP_ASSIGN_OR_RETURN(TapLink tap, TapLink::Create(options));
-  EOIP_RETURN_IF_ERROR(tap.SetOffload(0));
   const int home = next_home_++ % workers;
   auto tunnel = std::make_unique<Tunnel>(std::move(tap), config, workers, home);
   for (int i = 0; i < workers; ++i) {
@@ -148,6 +148,12 @@ absl::Status Forwarder::Create(const TunnelConfig& config) {
 
 void Forwarder::Change(Tunnel* tunnel, const TunnelConfig& config) {
   const bool restart = RestartsPeer(tunnel->config(), config);
+  if (tunnel->config().no_offload != config.no_offload) {
+    const absl::Status status = tunnel->tap().SetOffload(!config.no_offload);
+    // Only a link that is gone does that; then the agent puts it again.
+    if (!status.ok())
+      LogWarning("tunnel ", config.name, ": ", status.message());
+  }
   for (size_t i = 0; i < workers_.size(); ++i) {
     TunnelSlot* slot = &tunnel->slot(static_cast<int>(i));
     workers_[i]->Call([&] {
@@ -207,6 +213,7 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   out.set_send_error(DescribeSendError(tunnel->config(), tunnel->send_errno()));
   uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
   uint64_t rx_keepalives = 0, tx_keepalives = 0;
+  uint64_t rx_super_frames = 0, tx_super_frames = 0, rx_clamped = 0;
   v1::Counters* counters = out.mutable_counters();
   for (const auto& slot : tunnel->slots()) {
     const TunnelCounters& c = slot->counters;
@@ -216,6 +223,9 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
     tx_bytes += c.tx_bytes.Get();
     rx_keepalives += c.rx_keepalives.Get();
     tx_keepalives += c.tx_keepalives.Get();
+    rx_super_frames += c.rx_super_frames.Get();
+    tx_super_frames += c.tx_super_frames.Get();
+    rx_clamped += c.rx_clamped.Get();
     AddDrops(c.drops, counters->mutable_drops());
   }
   counters->set_rx_packets(rx_packets);
@@ -224,6 +234,9 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   counters->set_tx_bytes(tx_bytes);
   counters->set_rx_keepalives(rx_keepalives);
   counters->set_tx_keepalives(tx_keepalives);
+  counters->set_rx_super_frames(rx_super_frames);
+  counters->set_tx_super_frames(tx_super_frames);
+  counters->set_rx_clamped(rx_clamped);
   return out;
 }
 
@@ -233,6 +246,11 @@ void Forwarder::FillInfo(v1::Info* info) {
   info->set_workers(static_cast<uint32_t>(workers_.size()));
   for (const auto& worker : workers_) {
     AddDrops(worker->drops(), info->mutable_drops());
+    v1::WorkerInfo* out = info->add_worker_info();
+    out->set_rx_batches(worker->rx().batches.Get());
+    out->set_rx_packets(worker->rx().packets.Get());
+    out->set_tx_batches(worker->tx().batches.Get());
+    out->set_tx_packets(worker->tx().packets.Get());
   }
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tapd/clamp_mss.h"
 #include "tapd/inner_frame.h"
 
 namespace eoip::tapd {
@@ -92,6 +93,10 @@ int Receiver::Receive(int fd, bool ipv6) {
       HandleV4(bytes, now_ns);
     }
   }
+  // The buffers are used again by the next batch.
+  coalescer_.Flush(WriteTap);
+  counters_.batches.Add(1);
+  counters_.packets.Add(static_cast<uint64_t>(n));
   ReadOverrun(b.messages[n - 1].msg_hdr, ipv6);
   return n;
 }
@@ -175,29 +180,44 @@ void Receiver::Handle(const OuterInfo& outer, absl::Span<uint8_t> payload,
 void Receiver::Deliver(TunnelSlot* slot, uint8_t outer_tos,
                        absl::Span<uint8_t> frame) {
   ApplyOuterEcn(outer_tos, frame);
-  static constexpr std::array<uint8_t, kVnetHeaderSize> kPlain{};
-  const iovec iov[2] = {{const_cast<uint8_t*>(kPlain.data()), kPlain.size()},
-                        {frame.data(), frame.size()}};
-  if (::writev(slot->tap_fd, iov, 2) >= 0) {
-    slot->counters.rx_packets.Add(1);
-    slot->counters.rx_bytes.Add(frame.size());
+  if (slot->config.clamp_tcp_mss && ClampTcpMss(slot->config.mtu, frame)) {
+    slot->counters.rx_clamped.Add(1);
+  }
+  if (slot->config.no_offload) {
+    VnetHeader plain;
+    iovec pieces[2] = {{&plain, sizeof(plain)}, {frame.data(), frame.size()}};
+    WriteTap(slot, absl::MakeSpan(pieces), 1, frame.size());
+    return;
+  }
+  coalescer_.Add(slot, frame, slot->tunnel->tap().takes_udp_super_frames(),
+                 WriteTap);
+}
+
+void Receiver::WriteTap(void* key, absl::Span<iovec> pieces, size_t frames,
+                        size_t bytes) {
+  auto* slot = static_cast<TunnelSlot*>(key);
+  if (::writev(slot->tap_fd, pieces.data(), static_cast<int>(pieces.size())) >=
+      0) {
+    slot->counters.rx_packets.Add(frames);
+    slot->counters.rx_bytes.Add(bytes);
+    if (frames > 1) slot->counters.rx_super_frames.Add(1);
     return;
   }
   switch (errno) {
     case EIO:
-      slot->counters.drops.Add(Drop::kTapDown);
+      slot->counters.drops.Add(Drop::kTapDown, frames);
       return;
     case EBADFD:
       slot->tunnel->MarkLinkGone();
-      slot->counters.drops.Add(Drop::kTapDown);
+      slot->counters.drops.Add(Drop::kTapDown, frames);
       return;
     case EAGAIN:
     case ENOBUFS:
     case ENOMEM:
-      slot->counters.drops.Add(Drop::kTapFull);
+      slot->counters.drops.Add(Drop::kTapFull, frames);
       return;
     default:
-      slot->counters.drops.Add(Drop::kTapError);
+      slot->counters.drops.Add(Drop::kTapError, frames);
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "absl/types/span.h"
 #include "eoip_wire.h"
+#include "tapd/coalesce.h"
 #include "tapd/counters.h"
 #include "tapd/demux.h"
 #include "tapd/tunnel.h"
@@ -36,6 +37,7 @@ class Receiver {
   DemuxTable<TunnelSlot>& table() { return table_; }
   // Packets that belong to no tunnel, by cause.
   const DropCounters& drops() const { return drops_; }
+  const BatchCounters& counters() const { return counters_; }
 
   // Receives one batch from a raw socket and delivers it. Returns how many
   // packets that were; fewer than kBatch: the socket is empty.
@@ -52,10 +54,14 @@ class Receiver {
   void Handle(const OuterInfo& outer, absl::Span<uint8_t> payload,
               int64_t now_ns);
   void Deliver(TunnelSlot* slot, uint8_t outer_tos, absl::Span<uint8_t> frame);
+  static void WriteTap(void* slot, absl::Span<iovec> pieces, size_t frames,
+                       size_t bytes);
   void ReadOverrun(const msghdr& message, bool ipv6);
 
   DemuxTable<TunnelSlot> table_;
   DropCounters drops_;
+  BatchCounters counters_;
+  Coalescer coalescer_;
   // Packets that the kernel dropped as the socket was full, per family.
   std::array<uint32_t, 2> overrun_seen_{};
 

@@ -19,6 +19,11 @@
 namespace eoip::tapd {
 namespace {
 
+constexpr unsigned int kTcpOffload =
+    TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+// TUN_F_USO4 and TUN_F_USO6 of newer linux/if_tun.h.
+constexpr unsigned int kUdpOffload = 0x20 | 0x40;
+
 ifreq MakeRequest(const std::string& name) {
   ifreq request{};
   std::copy_n(name.begin(), std::min<size_t>(name.size(), IFNAMSIZ - 1),
@@ -80,7 +85,11 @@ absl::StatusOr<TapLink> TapLink::Create(const Options& options) {
     EOIP_ASSIGN_OR_RETURN(UniqueFd fd, OpenQueue(options, i == 0));
     link.queues_.push_back(std::move(fd));
   }
-  EOIP_RETURN_IF_ERROR(SetMacAndMtu(options, link.queues_[0].get()));
+  const int fd = link.queues_[0].get();
+  EOIP_RETURN_IF_ERROR(SetMacAndMtu(options, fd));
+  link.udp_super_frames_ =
+      ::ioctl(fd, TUNSETOFFLOAD, kTcpOffload | kUdpOffload) == 0;
+  EOIP_RETURN_IF_ERROR(link.SetOffload(options.offload));
   link.ifindex_ = ::if_nametoindex(options.name.c_str());
   if (link.ifindex_ == 0) {
     return ErrnoToStatus(errno, absl::StrCat("index of ", options.name));
@@ -97,10 +106,13 @@ absl::Status TapLink::SetCarrier(bool up) const {
   return ErrnoToStatus(errno, "set the carrier");
 }
 
-absl::Status TapLink::SetOffload(unsigned int flags) const {
+absl::Status TapLink::SetOffload(bool on) const {
+  unsigned int flags = 0;
+  if (on) flags = udp_super_frames_ ? kTcpOffload | kUdpOffload : kTcpOffload;
   if (::ioctl(queues_[0].get(), TUNSETOFFLOAD, flags) == 0) {
     return absl::OkStatus();
   }
+  if (errno == EBADFD) return absl::NotFoundError("the link was deleted");
   return ErrnoToStatus(errno, "set the offload of the TAP");
 }
 

@@ -27,6 +27,7 @@ class TapLink {
     uint32_t mtu = 1500;
     // One descriptor each, not blocking.
     int queues = 1;
+    bool offload = true;  // see SetOffload
   };
 
   // Creates the link, down, with MAC and MTU set; whatever fails, nothing is
@@ -45,14 +46,18 @@ class TapLink {
   // Any thread. NOT_FOUND: the link is gone.
   absl::Status SetCarrier(bool up) const;
 
-  // What frames the kernel may hand over unfinished: TUN_F_* flags, 0: none.
-  absl::Status SetOffload(unsigned int flags) const;
+  // Whether the kernel may hand over frames without checksums and super-frames.
+  // UDP super-frames need Linux 6.2; without, they are left out.
+  absl::Status SetOffload(bool on) const;
+  // Any thread.
+  bool takes_udp_super_frames() const { return udp_super_frames_; }
 
  private:
   TapLink() = default;
 
   std::vector<UniqueFd> queues_;
   uint32_t ifindex_ = 0;
+  bool udp_super_frames_ = false;
 };
 
 }  // namespace eoip::tapd

@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "tapd/inner_frame.h"
@@ -39,21 +41,50 @@ bool Transmitter::ReadTap(TunnelSlot* slot) {
       slot->counters.drops.Add(Drop::kDisabled);
       continue;
     }
-    QueueFrame(slot, absl::MakeConstSpan(buffer + kVnetHeaderSize,
-                                         size - kVnetHeaderSize));
+    VnetHeader vnet;
+    std::memcpy(&vnet, buffer, sizeof(vnet));
+    QueueFrame(
+        slot, vnet,
+        absl::MakeSpan(buffer + kVnetHeaderSize, size - kVnetHeaderSize));
     // Frames start on cache lines of their own.
     arena_used_ += (size + 63) & ~size_t{63};
   }
   return true;
 }
 
-void Transmitter::QueueFrame(TunnelSlot* slot,
-                             absl::Span<const uint8_t> frame) {
+void Transmitter::QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
+                             absl::Span<uint8_t> frame) {
   const std::optional<InnerIp> inner = FindInnerIp(frame);
+  const uint8_t tos = OuterTos(slot->config.dscp, inner);
   const bool dont_fragment =
       slot->config.inherit_df && inner.has_value() && inner->dont_fragment;
-  batch_.Add(slot, {}, frame, OuterTos(slot->config.dscp, inner),
-             dont_fragment);
+  if (vnet.gso_type != VnetHeader::kGsoNone) {
+    const std::optional<Segmenter> segmenter = Segmenter::Make(vnet, frame);
+    if (!segmenter.has_value()) {
+      slot->counters.drops.Add(Drop::kBadOffload);
+      return;
+    }
+    slot->counters.tx_super_frames.Add(1);
+    QueueSegments(slot, *segmenter, tos, dont_fragment);
+    return;
+  }
+  if (!FinishChecksum(vnet, frame)) {
+    slot->counters.drops.Add(Drop::kBadOffload);
+    return;
+  }
+  batch_.Add(slot, {}, frame, tos, dont_fragment);
+}
+
+void Transmitter::QueueSegments(TunnelSlot* slot, const Segmenter& segmenter,
+                                uint8_t tos, bool dont_fragment) {
+  std::array<uint8_t, kMaxSegmentHead> head;
+  for (size_t i = 0; i < segmenter.count(); ++i) {
+    // Of the batch only: the payloads to come are still in the arena.
+    if (batch_.full()) batch_.Flush();
+    segmenter.WriteHead(i, head.data());
+    batch_.Add(slot, absl::MakeConstSpan(head.data(), segmenter.head_size()),
+               segmenter.Payload(i), tos, dont_fragment);
+  }
 }
 
 void Transmitter::SendKeepalive(TunnelSlot* slot) {

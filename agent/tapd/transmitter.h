@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "absl/types/span.h"
+#include "tapd/segment.h"
 #include "tapd/sockets.h"
 #include "tapd/tunnel.h"
 #include "tapd/tx_batch.h"
@@ -29,8 +30,14 @@ class Transmitter {
   // slot changes or goes away.
   void Flush();
 
+  // Any thread.
+  const BatchCounters& counters() const { return batch_.counters(); }
+
  private:
-  void QueueFrame(TunnelSlot* slot, absl::Span<const uint8_t> frame);
+  void QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
+                  absl::Span<uint8_t> frame);
+  void QueueSegments(TunnelSlot* slot, const Segmenter& segmenter, uint8_t tos,
+                     bool dont_fragment);
 
   TxBatch batch_;
   // Frames stay here until they are sent.

@@ -12,7 +12,9 @@
 #include <memory>
 
 #include "absl/types/span.h"
+#include "tapd/counters.h"
 #include "tapd/outer_header.h"
+#include "tapd/segment.h"
 #include "tapd/sockets.h"
 #include "tapd/tunnel.h"
 
@@ -20,10 +22,10 @@ namespace eoip::tapd {
 
 class TxBatch {
  public:
-  static constexpr size_t kMaxPackets = 64;
+  static constexpr size_t kMaxPackets = 128;
   // Longest head of a frame that is copied (segments of a super-frame get a
   // head of their own).
-  static constexpr size_t kMaxHead = 256;
+  static constexpr size_t kMaxHead = kMaxSegmentHead;
 
   // sockets must outlive the batch.
   explicit TxBatch(const RawSockets* sockets);
@@ -41,6 +43,9 @@ class TxBatch {
   // tunnels. Waits a little where the kernel's buffers are full.
   void Flush();
 
+  // Any thread.
+  const BatchCounters& counters() const { return counters_; }
+
  private:
   struct Packet {
     TunnelSlot* slot;
@@ -56,6 +61,7 @@ class TxBatch {
   void CountFailed(size_t index, int error);
 
   const RawSockets* sockets_;
+  BatchCounters counters_;
   size_t size_ = 0;
   std::unique_ptr<std::array<Packet, kMaxPackets>> packets_;
   std::array<mmsghdr, kMaxPackets> messages_{};

@@ -36,8 +36,11 @@ class Worker {
   // returns when it has run. Any thread but the worker's own.
   void Call(absl::FunctionRef<void()> fn);
 
-  // Packets of no tunnel. Any thread.
+  // Packets of no tunnel; packets per system call. Any thread.
   const DropCounters& drops() const { return receiver_.drops(); }
+
+  const BatchCounters& rx() const { return receiver_.counters(); }
+  const BatchCounters& tx() const { return transmitter_.counters(); }
 
   // From here on: inside Call only.
 

@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checksums, splitting, joining and the MSS clamp, against frames that the test
+// makes by itself.
+#include <algorithm>
+#include <functional>
+#include <list>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tapd/checksum.h"
+#include "tapd/clamp_mss.h"
+#include "tapd/coalesce.h"
+#include "tapd/segment.h"
+#include "tapd/testing/packets.h"
+
+namespace eoip::tapd {
+namespace {
+
+using testing::Bytes;
+using testing::Concat;
+using testing::FromHex;
+using testing::InternetChecksum;
+using testing::MakeIpv4;
+using testing::MakeIpv6;
+using testing::OuterOptions;
+using testing::ToHex;
+
+constexpr uint8_t kFin = 1, kSyn = 2, kPsh = 8, kAck = 16, kCwr = 128;
+
+Bytes Random(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  Bytes bytes(size);
+  for (uint8_t& b : bytes) b = static_cast<uint8_t>(random());
+  return bytes;
+}
+
+void Put(Bytes* b, size_t at, int size, uint32_t value) {
+  for (int i = size - 1; i >= 0; --i, value >>= 8) {
+    (*b)[at + i] = static_cast<uint8_t>(value);
+  }
+}
+
+struct Segment {
+  bool ipv6 = false;
+  bool vlan = false;
+  bool udp = false;
+  uint32_t seq = 1000;
+  uint32_t ack = 77;
+  uint16_t window = 500;
+  uint8_t flags = kAck;
+  uint16_t ip_id = 10;
+  bool dont_fragment = false;
+  uint8_t tos = 0;
+  uint16_t source_port = 4000;
+  Bytes options;
+  Bytes payload;
+};
+
+// A whole right frame.
+Bytes MakeFrame(const Segment& s) {
+  const char* from = s.ipv6 ? "fd00::1" : "10.0.0.1";
+  const char* to = s.ipv6 ? "fd00::2" : "10.0.0.2";
+  const uint8_t protocol = s.udp ? 17 : 6;
+  Bytes l4(s.udp ? 8 : 20);
+  Put(&l4, 0, 2, s.source_port);
+  Put(&l4, 2, 2, 5001);
+  if (s.udp) {
+    Put(&l4, 4, 2, static_cast<uint32_t>(8 + s.payload.size()));
+  } else {
+    Put(&l4, 4, 4, s.seq);
+    Put(&l4, 8, 4, s.ack);
+    l4[12] = static_cast<uint8_t>((20 + s.options.size()) / 4 << 4);
+    l4[13] = s.flags;
+    Put(&l4, 14, 2, s.window);
+    l4 = Concat(l4, s.options);
+  }
+  l4 = Concat(l4, s.payload);
+  OuterOptions ip_options;
+  ip_options.ttl = 64;
+  ip_options.tos = s.tos;
+  ip_options.id = s.ip_id;
+  ip_options.dont_fragment = s.dont_fragment;
+  Bytes ip = s.ipv6 ? MakeIpv6(from, to, protocol, {}, ip_options)
+                    : MakeIpv4(from, to, protocol, {}, ip_options);
+  Bytes pseudo = s.ipv6 ? Bytes(ip.begin() + 8, ip.begin() + 40)
+                        : Bytes(ip.begin() + 12, ip.begin() + 20);
+  pseudo.resize(pseudo.size() + 8);
+  Put(&pseudo, pseudo.size() - 8, 4, static_cast<uint32_t>(l4.size()));
+  pseudo.back() = protocol;
+  uint16_t sum = InternetChecksum(Concat(pseudo, l4));
+  if (s.udp && sum == 0) sum = 0xffff;
+  Put(&l4, s.udp ? 6 : 16, 2, sum);
+  ip = s.ipv6 ? MakeIpv6(from, to, protocol, l4, ip_options)
+              : MakeIpv4(from, to, protocol, l4, ip_options);
+  return Concat(
+      FromHex(std::string("0200000000aa020000000011") +
+              (s.vlan ? "81000005" : "") + (s.ipv6 ? "86dd" : "0800")),
+      ip);
+}
+
+// What the kernel would hand over for it: the checksum left to be completed.
+struct SuperFrame {
+  Bytes frame;
+  VnetHeader vnet;
+};
+SuperFrame MakeSuperFrame(const Segment& s, uint16_t gso_size) {
+  SuperFrame super{MakeFrame(s), {}};
+  const size_t ip_at = s.vlan ? 18 : 14;
+  super.vnet.flags = 1;
+  super.vnet.gso_type = s.udp ? 5 : s.ipv6 ? 4 : 1;
+  super.vnet.gso_size = gso_size;
+  super.vnet.checksum_start = static_cast<uint16_t>(ip_at + (s.ipv6 ? 40 : 20));
+  super.vnet.checksum_offset = s.udp ? 6 : 16;
+  return super;
+}
+
+std::vector<Bytes> Split(const SuperFrame& super) {
+  std::vector<Bytes> frames;
+  const auto segmenter = Segmenter::Make(super.vnet, super.frame);
+  if (!segmenter.has_value()) return frames;
+  for (size_t i = 0; i < segmenter->count(); ++i) {
+    Bytes frame(segmenter->head_size());
+    segmenter->WriteHead(i, frame.data());
+    const auto payload = segmenter->Payload(i);
+    frame.insert(frame.end(), payload.begin(), payload.end());
+    frames.push_back(frame);
+  }
+  return frames;
+}
+
+std::vector<Segment> Kinds() {
+  std::vector<Segment> kinds;
+  for (bool ipv6 : {false, true}) {
+    for (bool vlan : {false, true}) {
+      for (bool udp : {false, true}) {
+        Segment s;
+        s.ipv6 = ipv6, s.vlan = vlan, s.udp = udp;
+        if (!udp) s.options = FromHex("0101080a0102030405060708");
+        kinds.push_back(s);
+      }
+    }
+  }
+  return kinds;
+}
+
+// The frames of size payload bytes each (the last may be shorter) that carry
+// data, as a sender would make them.
+std::vector<Bytes> MakeTrain(Segment s, const Bytes& data, size_t size,
+                             uint8_t last_flags = kAck) {
+  std::vector<Bytes> frames;
+  for (size_t at = 0; at < data.size(); at += size) {
+    const size_t n = std::min(size, data.size() - at);
+    s.payload.assign(data.begin() + at, data.begin() + at + n);
+    if (at + n == data.size() && !s.udp) s.flags = last_flags;
+    frames.push_back(MakeFrame(s));
+    s.seq += static_cast<uint32_t>(n);
+    ++s.ip_id;
+  }
+  return frames;
+}
+
+TEST(Checksum, AgreesWithTheDefinitionAtEverySizeAndOffset) {
+  const Bytes data = Random(3000, 1);
+  for (size_t offset : {0, 1, 2, 3}) {
+    for (size_t size = 0; size < 200; ++size) {
+      const Bytes part(data.begin() + offset, data.begin() + offset + size);
+      uint8_t stored[2];
+      StoreSum(stored, static_cast<uint16_t>(~FoldSum(SumBytes(
+                           absl::MakeConstSpan(data).subspan(offset, size)))));
+      EXPECT_EQ(stored[0] << 8 | stored[1], InternetChecksum(part));
+    }
+  }
+  EXPECT_EQ(FoldSum(SumBytes(Bytes(70000, 0xff))), 0xffff);
+}
+
+TEST(FinishChecksum, CompletesWhatTheKernelLeft) {
+  for (Segment s : Kinds()) {
+    s.payload = Random(501, 2);
+    const Bytes want = MakeFrame(s);
+    SuperFrame super = MakeSuperFrame(s, 0);
+    // The kernel's sum of the pseudo header.
+    const size_t start = super.vnet.checksum_start;
+    const size_t at = start + super.vnet.checksum_offset;
+    const size_t ip_at = s.vlan ? 18 : 14;
+    StoreSum(&super.frame[at],
+             FoldSum(SumPseudoHeader(
+                 &super.frame[ip_at], s.ipv6, s.udp ? 17 : 6,
+                 static_cast<uint32_t>(super.frame.size() - start))));
+    ASSERT_TRUE(FinishChecksum(super.vnet, absl::MakeSpan(super.frame)));
+    EXPECT_EQ(ToHex(super.frame), ToHex(want));
+  }
+  Bytes tiny(20);
+  VnetHeader vnet;
+  vnet.flags = 1;
+  vnet.checksum_start = 19;
+  EXPECT_FALSE(FinishChecksum(vnet, absl::MakeSpan(tiny)));
+  vnet.checksum_start = 65535;
+  vnet.checksum_offset = 65535;
+  EXPECT_FALSE(FinishChecksum(vnet, absl::MakeSpan(tiny)));
+}
+
+TEST(Segmenter, MakesTheFramesThatASenderWould) {
+  const Bytes data = Random(10001, 3);
+  for (Segment s : Kinds()) {
+    const auto want = MakeTrain(s, data, 1400, kAck | kPsh | kFin);
+    s.payload = data;
+    if (!s.udp) s.flags = kAck | kPsh | kFin;
+    EXPECT_EQ(Split(MakeSuperFrame(s, 1400)), want);
+  }
+}
+
+TEST(Segmenter, KeepsCwrOnTheFirstSegmentOnly) {
+  Segment s;
+  s.flags = kAck | kCwr;
+  s.payload = Bytes(300);
+  SuperFrame super = MakeSuperFrame(s, 100);
+  super.vnet.gso_type |= 0x80;
+  const auto frames = Split(super);
+  ASSERT_EQ(frames.size(), 3u);
+  EXPECT_EQ(frames[0][47], kAck | kCwr);
+  EXPECT_EQ(frames[1][47], kAck);
+  EXPECT_EQ(frames[2][47], kAck);
+}
+
+TEST(Segmenter, RefusesWhatDoesNotFitTogether) {
+  Segment s;
+  s.payload = Bytes(300);
+  const SuperFrame good = MakeSuperFrame(s, 100);
+  ASSERT_EQ(Split(good).size(), 3u);
+  SuperFrame bad = good;
+  bad.vnet.gso_size = 0;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.vnet.gso_type = 4;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.vnet.gso_type = 3;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.vnet.flags = 0;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.vnet.checksum_start = 35;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.vnet.checksum_start = 60000;
+  EXPECT_TRUE(Split(bad).empty());
+  bad = good;
+  bad.frame[46] = 0xf0;
+  bad.frame.resize(80);
+  EXPECT_TRUE(Split(bad).empty());
+  for (size_t n = 0; n < 54; ++n) {
+    bad = good;
+    bad.frame.resize(n);
+    EXPECT_TRUE(Split(bad).empty());
+  }
+}
+
+// Collects what comes out, super-frames split again.
+class Collector {
+ public:
+  explicit Collector(bool udp = true) : udp_(udp) {}
+
+  void Add(const Bytes& frame, int key = 0) {
+    kept_.push_back(frame);
+    coalescer_.Add(&keys_[key], absl::MakeSpan(kept_.back()), udp_, Sink());
+  }
+  void Flush() { coalescer_.Flush(Sink()); }
+
+  std::vector<Bytes> frames;                 // split again
+  std::vector<size_t> joined;                // frames per write
+  std::map<int, std::vector<Bytes>> by_key;  // split again
+
+ private:
+  std::function<void(void*, absl::Span<iovec>, size_t, size_t)> Sink() {
+    return [this](void* key, absl::Span<iovec> pieces, size_t count,
+                  size_t bytes) {
+      SuperFrame super;
+      std::memcpy(&super.vnet, pieces[0].iov_base, 10);
+      for (const iovec& piece : pieces.subspan(1)) {
+        const auto* p = static_cast<uint8_t*>(piece.iov_base);
+        super.frame.insert(super.frame.end(), p, p + piece.iov_len);
+      }
+      joined.push_back(count);
+      std::vector<Bytes> out = {super.frame};
+      if (super.vnet.gso_type != 0) out = Split(super);
+      EXPECT_EQ(out.size(), count);
+      size_t total = 0;
+      for (const Bytes& frame : out) {
+        frames.push_back(frame);
+        by_key[static_cast<int>(static_cast<char*>(key) - keys_)].push_back(
+            frame);
+        total += frame.size();
+      }
+      EXPECT_EQ(total, bytes);
+    };
+  }
+
+  const bool udp_;
+  char keys_[4];
+  std::list<Bytes> kept_;
+  Coalescer coalescer_;
+};
+
+TEST(Coalescer, JoinsATrainAndSplittingGivesItBack) {
+  const Bytes data = Random(20000, 4);
+  for (const Segment& s : Kinds()) {
+    const auto train = MakeTrain(s, data, 1400, kAck | kPsh);
+    Collector out;
+    for (const Bytes& frame : train) out.Add(frame);
+    out.Flush();
+    EXPECT_EQ(out.joined, std::vector<size_t>{train.size()});
+    EXPECT_EQ(out.frames, train);
+  }
+}
+
+TEST(Coalescer, NeverMakesAPacketLargerThanIpAllows) {
+  const auto train = MakeTrain(Segment(), Random(200000, 5), 1448);
+  Collector out;
+  for (const Bytes& frame : train) out.Add(frame);
+  out.Flush();
+  EXPECT_EQ(out.frames, train);
+  for (size_t n : out.joined) EXPECT_LE(20 + 20 + n * 1448, 65535u);
+  EXPECT_LT(out.joined.size(), 6u);
+}
+
+TEST(Coalescer, LeavesAFrameWithAWrongChecksumAsItIs) {
+  for (const Segment& s : Kinds()) {
+    for (size_t broken : {0, 1, 2}) {
+      auto train = MakeTrain(s, Random(4000, 6), 1000);
+      train[broken][train[broken].size() - 5] ^= 0x10;
+      Collector out;
+      for (const Bytes& frame : train) out.Add(frame);
+      out.Flush();
+      EXPECT_EQ(out.frames, train);
+      EXPECT_GE(out.joined.size(), 2u);
+    }
+  }
+  // The same with the IPv4 header's.
+  auto train = MakeTrain(Segment(), Random(4000, 6), 1000);
+  train[1][24] ^= 1;
+  Collector out;
+  for (const Bytes& frame : train) out.Add(frame);
+  out.Flush();
+  EXPECT_EQ(out.frames, train);
+}
+
+TEST(Coalescer, DoesNotJoinWhatDiffers) {
+  Segment first;
+  first.payload = Random(1000, 7);
+  Segment next = first;
+  next.seq += 1000;
+  ++next.ip_id;
+  using Change = std::function<void(Segment*)>;
+  const std::vector<Change> changes = {
+      [](Segment* s) { s->seq += 1; },
+      [](Segment* s) { s->seq -= 1000; },
+      [](Segment* s) { s->ack += 1; },
+      [](Segment* s) { s->window += 1; },
+      [](Segment* s) { s->ip_id += 1; },
+      [](Segment* s) { s->tos = 3; },
+      [](Segment* s) { s->dont_fragment = true; },
+      [](Segment* s) { s->vlan = true; },
+      [](Segment* s) { s->flags = kAck | kFin; },
+      [](Segment* s) { s->flags = kAck | kCwr; },
+      [](Segment* s) { s->flags = kAck | kSyn; },
+      [](Segment* s) { s->payload.resize(1001); },
+      [](Segment* s) { s->payload.clear(); },
+      [](Segment* s) { s->options = FromHex("01010101"); },
+      [](Segment* s) { s->source_port += 1; },
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    Segment changed = next;
+    changes[i](&changed);
+    Collector out;
+    out.Add(MakeFrame(first));
+    out.Add(MakeFrame(changed));
+    out.Flush();
+    EXPECT_EQ(out.joined, (std::vector<size_t>{1, 1}));
+    if (i + 1 < changes.size()) {
+      EXPECT_EQ(out.frames,
+                (std::vector<Bytes>{MakeFrame(first), MakeFrame(changed)}));
+    }
+  }
+  Collector out;
+  out.Add(MakeFrame(first));
+  out.Add(MakeFrame(next));
+  out.Flush();
+  EXPECT_EQ(out.joined, std::vector<size_t>{2});
+}
+
+TEST(Coalescer, PassesAtOnceWhatCannotBeJoined) {
+  Collector out;
+  Segment s;
+  s.flags = kAck;
+  const Bytes pure_ack = MakeFrame(s);
+  out.Add(pure_ack);
+  EXPECT_EQ(out.frames.size(), 1u);
+  const Bytes arp = testing::TestFrame(42, 1, 0x0806);
+  out.Add(arp);
+  EXPECT_EQ(out.frames.size(), 2u);
+  // Padded to the least Ethernet size.
+  s.payload = Random(2, 8);
+  Bytes padded = MakeFrame(s);
+  padded.resize(60);
+  out.Add(padded);
+  EXPECT_EQ(out.frames, (std::vector<Bytes>{pure_ack, arp, padded}));
+}
+
+TEST(Coalescer, DoesNotJoinUdpWhereTheKernelDoesNotTakeIt) {
+  Segment s;
+  s.udp = true;
+  Collector out(false);
+  const auto train = MakeTrain(s, Random(4000, 9), 1000);
+  for (const Bytes& frame : train) out.Add(frame);
+  out.Flush();
+  EXPECT_EQ(out.joined, (std::vector<size_t>{1, 1, 1, 1}));
+  // Datagrams without a checksum cannot be verified.
+  Collector no_checksum;
+  for (Bytes frame : train) {
+    frame[40] = frame[41] = 0;
+    no_checksum.Add(frame);
+  }
+  no_checksum.Flush();
+  EXPECT_EQ(no_checksum.joined, (std::vector<size_t>{1, 1, 1, 1}));
+}
+
+// Random interleaving of many flows with loss, duplicates, reordering,
+// corruption and foreign frames: per flow and tunnel, what comes out is what
+// went in, in order, byte for byte.
+TEST(Coalescer, KeepsEveryFlowInOrderWhateverComes) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(seed);
+    std::map<int, std::vector<Bytes>> in;
+    Collector out;
+    std::vector<std::pair<int, std::vector<Bytes>>> trains;
+    const int flows = 1 + static_cast<int>(random() % 24);
+    for (int f = 0; f < flows; ++f) {
+      Segment s = Kinds()[random() % 8];
+      s.source_port = static_cast<uint16_t>(f);
+      s.dont_fragment = random() % 2 == 0;
+      auto train =
+          MakeTrain(s, Random(1 + random() % 9000, random()),
+                    1 + random() % 1400, random() % 2 ? kAck : kAck | kPsh);
+      if (train.size() > 40) train.resize(40);
+      for (size_t i = 0; i + 1 < train.size(); ++i) {
+        if (random() % 10 == 0) std::swap(train[i], train[i + 1]);
+        if (random() % 20 == 0) train[i] = train[i + 1];
+        if (random() % 20 == 0) train[i][random() % train[i].size()] ^= 4;
+      }
+      trains.emplace_back(static_cast<int>(random() % 3), train);
+    }
+    while (!trains.empty()) {
+      const size_t t = random() % trains.size();
+      auto& [key, train] = trains[t];
+      const size_t burst = 1 + random() % 8;
+      for (size_t i = 0; i < burst && !train.empty(); ++i) {
+        in[key].push_back(train.front());
+        out.Add(train.front(), key);
+        train.erase(train.begin());
+      }
+      if (train.empty()) trains.erase(trains.begin() + t);
+      if (random() % 16 == 0) out.Flush();
+      if (random() % 16 == 0) {
+        const Bytes other = testing::TestFrame(60, 1);
+        in[0].push_back(other);
+        out.Add(other, 0);
+      }
+    }
+    out.Flush();
+    for (auto& [key, want] : in) {
+      auto& got = out.by_key[key];
+      ASSERT_EQ(got.size(), want.size()) << seed;
+      // By source port: 2 bytes behind the IP header, if it is such a frame.
+      const auto flow_of = [](const Bytes& frame) {
+        FlowFrame shape;
+        if (!ParseFlowFrame(frame, true, &shape)) return Bytes();
+        return Bytes(frame.begin() + shape.ip_at + (shape.ipv6 ? 8 : 12),
+                     frame.begin() + shape.l4_at + 4);
+      };
+      std::map<Bytes, std::vector<Bytes>> want_by_flow, got_by_flow;
+      for (auto& f : want) want_by_flow[flow_of(f)].push_back(f);
+      for (auto& f : got) {
+        // Ids of packets with DF are free.
+        got_by_flow[flow_of(f)].push_back(f);
+      }
+      for (auto* flows_of : {&want_by_flow, &got_by_flow}) {
+        for (auto& [flow, frames] : *flows_of) {
+          for (Bytes& f : frames) {
+            FlowFrame shape;
+            if (!ParseFlowFrame(f, true, &shape) || shape.ipv6) continue;
+            if ((f[shape.ip_at + 6] & 0x40) == 0) continue;
+            if (!ChecksumIsRight(f, shape)) continue;
+            f[shape.ip_at + 4] = f[shape.ip_at + 5] = 0;
+            f[shape.ip_at + 10] = f[shape.ip_at + 11] = 0;
+          }
+        }
+      }
+      ASSERT_EQ(got_by_flow, want_by_flow) << seed;
+    }
+  }
+}
+
+TEST(ClampTcpMss, LowersTheMssOfSynsAndKeepsTheChecksumRight) {
+  for (Segment s : Kinds()) {
+    if (s.udp) continue;
+    for (const char* prefix :
+         {"", "01", "0101", "030307", "080a0102030405060708"}) {
+      for (uint8_t flags : {kSyn, static_cast<uint8_t>(kSyn | kAck)}) {
+        const uint16_t most = s.ipv6 ? 1440 : 1460;
+        Bytes before = Concat(FromHex(prefix), FromHex("020405dc"));
+        Bytes after = before;
+        Put(&after, after.size() - 2, 2, most);
+        while (before.size() % 4 != 0) before.push_back(0), after.push_back(0);
+        s.flags = flags;
+        s.options = before;
+        Bytes frame = MakeFrame(s);
+        s.options = after;
+        EXPECT_TRUE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+        EXPECT_EQ(ToHex(frame), ToHex(MakeFrame(s)));
+        EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+      }
+    }
+  }
+}
+
+TEST(ClampTcpMss, LeavesEverythingElse) {
+  Segment s;
+  s.options = FromHex("020405dc");
+  Bytes frame = MakeFrame(s);  // no SYN
+  EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+  s.flags = kSyn;
+  for (const char* options :
+       {"", "02040200", "020305dc", "02ff05dc", "02000000", "010101ff",
+        "00020405dc000000", "01010102"}) {
+    s.options = FromHex(options);
+    frame = MakeFrame(s);
+    const Bytes before = frame;
+    EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(frame))) << options;
+    EXPECT_EQ(frame, before);
+  }
+  s.options = FromHex("020405dc");
+  frame = MakeFrame(s);
+  frame[20] = 0, frame[21] = 9;  // a later fragment
+  EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+  // Cut anywhere, any MTU.
+  frame = MakeFrame(s);
+  for (size_t n = 0; n < frame.size(); ++n) {
+    Bytes part(frame.begin(), frame.begin() + n);
+    EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(part)));
+  }
+  EXPECT_FALSE(ClampTcpMss(40, absl::MakeSpan(frame)));
+  EXPECT_TRUE(ClampTcpMss(68, absl::MakeSpan(frame)));
+}
+
+}  // namespace
+}  // namespace eoip::tapd
