@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eoipctl/print.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <yaml-cpp/yaml.h>
+
+#include "eoip/v1/attachment.pb.h"
+#include "eoip/v1/tunnel.pb.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace eoip::ctl {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+std::unique_ptr<v1::Tunnel> MakeTunnel() {
+  auto tunnel = std::make_unique<v1::Tunnel>();
+  tunnel->set_name("tunnels/eoip7");
+  tunnel->set_kind(v1::EOIP);
+  tunnel->set_remote("192.0.2.1");
+  tunnel->set_tunnel_id(0);
+  tunnel->set_comment("yes");
+  tunnel->set_mac("02:00:00:00:00:01");
+  tunnel->set_etag("0123");
+  v1::TunnelStatus* status = tunnel->mutable_status();
+  status->set_state(v1::TunnelStatus::PEER_DOWN);
+  status->set_reason("nothing heard");
+  status->set_datapath(v1::TAP);
+  status->set_effective_mtu(1500);
+  status->mutable_last_heard()->set_seconds(1'800'000'000 - 150);
+  status->set_network("networks/lan");
+  status->mutable_counters()->set_rx_packets(5);
+  (*status->mutable_counters()->mutable_drops())["bad_length"] = 3;
+  (*status->mutable_counters()->mutable_drops())["wrong_source"] = 4;
+  return tunnel;
+}
+
+Messages One(std::unique_ptr<Message> message) {
+  Messages messages;
+  messages.push_back(std::move(message));
+  return messages;
+}
+
+TEST(FormatTable, AlignsColumnsByCharacters) {
+  EXPECT_EQ(
+      FormatTable({"A", "STATE", "Z"},
+                  {{"Züri", "FAILED", "x"}, {"b", "", "long one"}}, false),
+      "A     STATE   Z\n"
+      "Züri  FAILED  x\n"
+      "b     -       long one\n");
+}
+
+TEST(FormatTable, ColorsOnlyStatesAndOnlyWhenAsked) {
+  const std::string table =
+      FormatTable({"NAME", "STATE", "X"}, {{"ACTIVE", "ACTIVE", "y"}}, true);
+  EXPECT_EQ(table,
+            "NAME    STATE   X\n"
+            "ACTIVE  \x1b[32mACTIVE  \x1b[0my\n");
+}
+
+TEST(FormatTable, LetsNoCellBreakItsRow) {
+  EXPECT_EQ(FormatTable({"A"}, {{"x\ny\x1b[2J"}}, false), "A\nx?y?[2J\n");
+}
+
+TEST(FormatList, ShowsATunnelInOneRow) {
+  const Messages messages = One(MakeTunnel());
+  EXPECT_EQ(FormatList(Tunnels(), messages, {.now = kNow}),
+            "NAME   STATE      KIND  REMOTE     ID  DATAPATH  MTU   HEARD  "
+            "NETWORK  REASON\n"
+            "eoip7  PEER_DOWN  eoip  192.0.2.1  0   tap       1500  2m     "
+            "lan      nothing heard\n");
+  const std::string wide =
+      FormatList(Tunnels(), messages, {.output = Output::kWide, .now = kNow});
+  EXPECT_THAT(wide, HasSubstr("KEEPALIVE"));
+  EXPECT_THAT(wide, HasSubstr("10s,10"));
+  EXPECT_THAT(wide, HasSubstr(" 7 "));  // drops of both causes
+}
+
+TEST(FormatList, SaysThatThereIsNothing) {
+  EXPECT_EQ(FormatList(Networks(), {}, {}), "no networks\n");
+  EXPECT_EQ(FormatList(Networks(), {}, {.output = Output::kJson}), "[]\n");
+  EXPECT_EQ(FormatList(Networks(), {}, {.output = Output::kYaml}), "[]\n");
+}
+
+TEST(FormatList, GivesAnArrayThatIsReadBackAsTheSameResources) {
+  Messages messages = One(MakeTunnel());
+  messages.push_back(MakeTunnel());
+  const std::string json =
+      FormatList(Tunnels(), messages, {.output = Output::kJson});
+  v1::ListTunnelsResponse read;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(
+                  "{\"tunnels\":" + json + "}", &read)
+                  .ok());
+  ASSERT_EQ(read.tunnels_size(), 2);
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
+      read.tunnels(1), *messages[1]));
+}
+
+TEST(JsonToYaml, KeepsStringsThatLookLikeSomethingElse) {
+  const std::string yaml = JsonToYaml(ToJson(*MakeTunnel(), true));
+  EXPECT_THAT(yaml, HasSubstr("comment: \"yes\""));
+  EXPECT_THAT(yaml, HasSubstr("mac: \"02:00:00:00:00:01\""));
+  EXPECT_THAT(yaml, HasSubstr("etag: \"0123\""));
+  EXPECT_THAT(yaml, HasSubstr("kind: EOIP"));
+  EXPECT_THAT(yaml, HasSubstr("tunnelId: 0"));
+  EXPECT_THAT(yaml, HasSubstr("name: tunnels/eoip7"));
+  EXPECT_LT(yaml.find("name:"), yaml.find("kind:"));  // order of the API
+}
+
+TEST(JsonToYaml, KeepsAnyText) {
+  v1::Tunnel tunnel;
+  tunnel.set_comment(
+      "a: b # c \"d\" \\ 'e' <f> & \xe2\x82\xac \xf0\x9f\x98\x80");
+  const YAML::Node read = YAML::Load(JsonToYaml(ToJson(tunnel, true)));
+  EXPECT_EQ(read["comment"].as<std::string>(), tunnel.comment());
+}
+
+TEST(FormatOne, ShowsEveryPropertyAndTheStatus) {
+  const std::string text = FormatOne(Tunnels(), *MakeTunnel(), {.now = kNow});
+  for (const char* line :
+       {"name:", "kind:", "eoip\n", "remote-address:", "tunnel-id:",
+        "PEER_DOWN\n", "  effective-mtu:", "    rx-packets:",
+        "    drops.bad_length:   3\n    drops.wrong_source: 4\n",
+        "networks/lan\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(text, HasSubstr("2027-01-15T07:57:30Z (2m ago)\n"));
+}
+
+TEST(FormatOne, ToleratesStatesOfANewerAgent) {
+  auto tunnel = MakeTunnel();
+  tunnel->mutable_status()->set_state(static_cast<v1::TunnelStatus::State>(99));
+  EXPECT_EQ(StateOf(*tunnel), "UNKNOWN");
+  EXPECT_THAT(FormatList(Tunnels(), One(std::move(tunnel)), {.now = kNow}),
+              HasSubstr("UNKNOWN"));
+}
+
+TEST(FormatAgent, TellsReadinessProblemsAndDatapaths) {
+  v1::AgentStatus status;
+  status.set_version("0.1.0");
+  status.set_node("node1");
+  status.set_ready_reason("first look at the kernel is not done");
+  status.mutable_start_time()->set_seconds(1'800'000'000 - 3661);
+  status.set_tunnels(3);
+  (*status.mutable_tunnel_states())["ACTIVE"] = 2;
+  (*status.mutable_tunnel_states())["FAILED"] = 1;
+  (*status.mutable_tunnel_states())["PENDING"] = 0;
+  auto* problem = status.add_problems();
+  problem->set_subject("tunnels/x.json");
+  problem->set_message("cut off; set aside");
+  auto* datapath = status.add_datapaths();
+  datapath->set_datapath(v1::KERNEL);
+  datapath->set_reason("kernel module eoip is not loaded");
+  EXPECT_EQ(FormatAgent(status, {.now = kNow}),
+            "eoip-agent 0.1.0 on node1, up 1h1m1s, NOT READY: first look at "
+            "the kernel is not done\n"
+            "3 tunnels (1 FAILED, 2 ACTIVE), 0 networks, 0 attachments\n"
+            "PROBLEM  tunnels/x.json: cut off; set aside\n"
+            "\n"
+            "DATAPATH  AVAILABLE  TUNNELS  REASON\n"
+            "kernel    no         0        kernel module eoip is not loaded\n");
+  status.set_ready(true);
+  EXPECT_THAT(FormatAgent(status, {.now = kNow}), Not(HasSubstr("NOT READY")));
+}
+
+}  // namespace
+}  // namespace eoip::ctl
