@@ -47,6 +47,15 @@ class Netns:
         self.fd = os.open("/run/netns/" + name, os.O_RDONLY | os.O_CLOEXEC)
         with self:
             self.nl = eoip_link.Netlink()
+        # Quiet: no packet that a test did not ask for, no limit on those it provokes.
+        self.sysctl(
+            ipv6__conf__default__disable_ipv6=1,
+            ipv6__conf__default__accept_dad=0,
+            ipv6__conf__default__router_solicitations=0,
+            ipv6__conf__default__addr_gen_mode=1,
+            ipv4__icmp_ratelimit=0,
+            ipv6__icmp__ratelimit=0,
+        )
         self.ip("link set lo up")
 
     def __enter__(self):
@@ -172,15 +181,6 @@ class Lab:
         self.spaces = []
         self.sockets = []
         self.dut, self.peer = self.netns("dut"), self.netns("peer")
-        for ns in (self.dut, self.peer):
-            ns.sysctl(
-                ipv6__conf__default__disable_ipv6=1,
-                ipv6__conf__default__accept_dad=0,
-                ipv6__conf__default__router_solicitations=0,
-                ipv6__conf__default__addr_gen_mode=1,
-                ipv4__icmp_ratelimit=0,
-                ipv6__icmp__ratelimit=0,
-            )
         self.dut.ip(
             "link add u0 address %s mtu %d type veth peer name u0 netns peer address %s mtu %d"
             % (DUT_MAC, mtu, PEER_MAC, mtu)
@@ -298,7 +298,7 @@ def wait_for(condition, timeout, what):
     while not condition():
         waited = time.monotonic() - start
         assert waited < timeout, "%s: not within %g s" % (what, timeout)
-        select.select([], [], [], 0.01)
+        select.select([], [], [], 0.04)
     return time.monotonic() - start
 
 
