@@ -14,15 +14,15 @@
 #include <net/inet_ecn.h>
 #include <net/ip_tunnels.h>
 #include <net/rtnetlink.h>
-#if __has_include(<net/gro.h>)
+#ifdef EOIP_HAVE_GRO_H
 #include <net/gro.h>
 #endif
-#if __has_include(<net/gso.h>)
+#ifdef EOIP_HAVE_GSO_H
 #include <net/gso.h>
 #endif
 #if IS_ENABLED(CONFIG_IPV6)
 #include <net/ip6_route.h>
-#if __has_include(<net/ipv6_stubs.h>)
+#ifdef EOIP_HAVE_IPV6_STUBS_H
 #include <net/ipv6_stubs.h>
 #endif
 #endif
@@ -162,7 +162,7 @@ static inline void eoip_clear_delivery_time(struct sk_buff *skb)
 #if IS_ENABLED(CONFIG_IPV6)
 static inline struct dst_entry *eoip_route6(struct net *net, struct flowi6 *fl6)
 {
-#if __has_include(<net/ipv6_stubs.h>)
+#ifdef EOIP_HAVE_IPV6_STUBS_H
 	return ipv6_stub->ipv6_dst_lookup_flow(net, NULL, fl6, NULL);
 #else
 	return ip6_dst_lookup_flow(net, NULL, fl6, NULL);

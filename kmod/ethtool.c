@@ -3,7 +3,7 @@
 
 #include <linux/ethtool.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 static const char eoip_counter_names[EOIP_COUNTERS][ETH_GSTRING_LEN] = {
 	[EOIP_RX_KEEPALIVES] = "rx_keepalives",

@@ -7,7 +7,7 @@
 #include <net/ip.h>
 #include <net/inet_ecn.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /* More tags than any network has. */
 #define EOIP_MAX_TAGS 4

@@ -11,7 +11,7 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /*
  * Hardware that segments GRE may parse the header it copies, and ours is of

@@ -16,7 +16,7 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /* IDs taken at once; kept for a jiffy, so that they cannot wrap around. */
 #define EOIP_ID_BATCH 64
@@ -62,15 +62,16 @@ static __be16 eoip4_next_id(struct eoip_tunnel *tun, struct iphdr *iph,
 			    u16 segs)
 {
 	struct eoip_ids *ids = this_cpu_ptr(tun->ids);
+	unsigned long now = jiffies;
 	u16 id;
 
-	if (unlikely(ids->left < segs || ids->stamp != jiffies)) {
+	if (unlikely(ids->left < segs || ids->stamp != now)) {
 		u16 batch = max_t(u16, segs, EOIP_ID_BATCH);
 
 		__ip_select_ident(tun->net, iph, batch);
 		ids->next = ntohs(iph->id);
 		ids->left = batch;
-		ids->stamp = jiffies;
+		ids->stamp = now;
 	}
 	id = ids->next;
 	ids->next += segs;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* EoIPv6: IPv6 next header 97, which nothing else in the kernel uses. */
 
-#include "eoip.h"
+#include "tunnel.h"
 
 #if IS_ENABLED(CONFIG_IPV6)
 

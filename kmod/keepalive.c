@@ -7,7 +7,7 @@
 
 #include <linux/rtnetlink.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /* Jiffies of silence after which the peer counts as gone, 0: never. */
 static unsigned long eoip_patience(const struct eoip_cfg *cfg)

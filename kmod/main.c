@@ -4,7 +4,7 @@
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 static bool outer_gro = true;
 module_param(outer_gro, bool, 0444);

@@ -7,7 +7,7 @@
 #include <net/checksum.h>
 #include <net/tcp.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /*
  * Largest IP packet in a frame with tag_len bytes of tags that the tunnel

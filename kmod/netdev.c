@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <net/ip.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 #define EOIP_FEATURES (NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HIGHDMA | \
 		       NETIF_F_HW_CSUM)

@@ -15,10 +15,10 @@
 #include <linux/ipv6.h>
 #include <net/protocol.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
-static const struct net_offload *gre_offload;
-static struct net_offload eoip4_offload;
+static const struct net_offload *gre_ops;
+static struct net_offload eoip4_ops;
 static bool eoip4_in_place;
 
 /* The packets of one tunnel, as the inner flow decides which may merge. */
@@ -60,6 +60,7 @@ static struct sk_buff *eoip4_gro_receive(struct list_head *head,
 					 struct sk_buff *skb)
 {
 	unsigned int off = skb_gro_offset(skb);
+	const struct iphdr *iph;
 	struct in6_addr remote;
 	struct sk_buff *pp = NULL;
 	struct eoip_rx rx;
@@ -68,10 +69,10 @@ static struct sk_buff *eoip4_gro_receive(struct list_head *head,
 
 	wire = skb_gro_header(skb, off + EOIP4_HLEN, off);
 	if (!wire)
-		return gre_offload->callbacks.gro_receive(head, skb);
+		return gre_ops->callbacks.gro_receive(head, skb);
 	switch (eoip4_parse(wire, skb_gro_len(skb), &rx)) {
 	case EOIP_RX_FOREIGN:
-		return gre_offload->callbacks.gro_receive(head, skb);
+		return gre_ops->callbacks.gro_receive(head, skb);
 	case EOIP_RX_FRAME:
 		break;
 	default:
@@ -85,9 +86,8 @@ static struct sk_buff *eoip4_gro_receive(struct list_head *head,
 	if (rx.frame_len != skb_gro_len(skb) - EOIP4_HLEN ||
 	    NAPI_GRO_CB(skb)->encap_mark)
 		goto flush;
-	ipv6_addr_set_v4mapped(
-		((const struct iphdr *)skb_gro_network_header(skb))->saddr,
-		&remote);
+	iph = skb_gro_network_header(skb);
+	ipv6_addr_set_v4mapped(iph->saddr, &remote);
 	rcu_read_lock();
 	known = eoip_is_known(eoip_net(dev_net(skb->dev)), rx.id, &remote);
 	rcu_read_unlock();
@@ -114,7 +114,7 @@ static int eoip4_gro_complete(struct sk_buff *skb, int nhoff)
 	struct eoip_rx rx;
 
 	if (eoip4_parse(skb->data + nhoff, EOIP4_HLEN, &rx) == EOIP_RX_FOREIGN)
-		return gre_offload->callbacks.gro_complete(skb, nhoff);
+		return gre_ops->callbacks.gro_complete(skb, nhoff);
 	return eoip_gro_complete(skb, nhoff + EOIP4_HLEN);
 }
 
@@ -128,7 +128,7 @@ static struct sk_buff *eoip4_gso_segment(struct sk_buff *skb,
 	struct sk_buff *segs, *seg;
 	struct eoip_rx rx;
 
-	segs = gre_offload->callbacks.gso_segment(skb, features);
+	segs = gre_ops->callbacks.gso_segment(skb, features);
 	if (IS_ERR_OR_NULL(segs) ||
 	    eoip4_parse(skb_transport_header(segs), EOIP4_HLEN, &rx) ==
 	    EOIP_RX_FOREIGN)
@@ -225,7 +225,7 @@ static struct sk_buff *eoip6_gso_segment(struct sk_buff *skb,
 	return segs;
 }
 
-static const struct net_offload eoip6_offload = {
+static const struct net_offload eoip6_ops = {
 	.callbacks = {
 		.gso_segment = eoip6_gso_segment,
 		.gro_receive = eoip6_gro_receive,
@@ -235,12 +235,12 @@ static const struct net_offload eoip6_offload = {
 
 static int eoip6_offload_add(void)
 {
-	return inet6_add_offload(&eoip6_offload, EOIP6_IPPROTO);
+	return inet6_add_offload(&eoip6_ops, EOIP6_IPPROTO);
 }
 
 static void eoip6_offload_del(void)
 {
-	inet6_del_offload(&eoip6_offload, EOIP6_IPPROTO);
+	inet6_del_offload(&eoip6_ops, EOIP6_IPPROTO);
 }
 
 #else
@@ -270,12 +270,12 @@ static void eoip4_offload_put(void)
 		pr_info("eoip: no GRE offload to extend, outer GRO is off\n");
 		return;
 	}
-	gre_offload = gre;
-	eoip4_offload = *gre;
-	eoip4_offload.callbacks.gso_segment = eoip4_gso_segment;
-	eoip4_offload.callbacks.gro_receive = eoip4_gro_receive;
-	eoip4_offload.callbacks.gro_complete = eoip4_gro_complete;
-	eoip4_in_place = cmpxchg(eoip4_slot(), gre, &eoip4_offload) == gre;
+	gre_ops = gre;
+	eoip4_ops = *gre;
+	eoip4_ops.callbacks.gso_segment = eoip4_gso_segment;
+	eoip4_ops.callbacks.gro_receive = eoip4_gro_receive;
+	eoip4_ops.callbacks.gro_complete = eoip4_gro_complete;
+	eoip4_in_place = cmpxchg(eoip4_slot(), gre, &eoip4_ops) == gre;
 }
 
 int eoip_offload_init(bool outer_gro)
@@ -294,8 +294,8 @@ int eoip_offload_init(bool outer_gro)
 void eoip_offload_exit(void)
 {
 	/* Whoever put itself in front of us calls us until it is gone. */
-	while (eoip4_in_place && cmpxchg(eoip4_slot(), &eoip4_offload,
-					 gre_offload) != &eoip4_offload) {
+	while (eoip4_in_place && cmpxchg(eoip4_slot(), &eoip4_ops,
+					 gre_ops) != &eoip4_ops) {
 		pr_warn_once("eoip: waiting for another module's GRE offload to go\n");
 		msleep(100);
 	}

@@ -6,7 +6,7 @@
 #include <linux/user_namespace.h>
 #include <net/addrconf.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 #define EOIP_REJECT(extack, attr, name, what) \
 	NL_SET_ERR_MSG_ATTR(extack, attr, "eoip: " name ": " what)

@@ -7,7 +7,7 @@
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 static DEFINE_PER_CPU(unsigned int, eoip_rx_nesting);
 
@@ -35,6 +35,7 @@ bool eoip_rx_gso_is_ours(const struct sk_buff *skb)
 /* Where the transport header is if the frame holds TCP, else negative. */
 static int eoip_tcp_offset(const struct sk_buff *skb, int nhoff, __be16 proto)
 {
+	const struct ipv6hdr *ip6h;
 	union {
 		struct iphdr v4;
 		struct ipv6hdr v6;
@@ -48,14 +49,12 @@ static int eoip_tcp_offset(const struct sk_buff *skb, int nhoff, __be16 proto)
 		    (iph->frag_off & htons(IP_OFFSET)) || iph->ihl < 5)
 			return -EPROTONOSUPPORT;
 		return nhoff + iph->ihl * 4;
-	} else {
-		const struct ipv6hdr *ip6h =
-			skb_header_pointer(skb, nhoff, sizeof(*ip6h), &buf);
-
-		if (!ip6h || ip6h->nexthdr != IPPROTO_TCP)
-			return -EPROTONOSUPPORT;
-		return nhoff + sizeof(*ip6h);
 	}
+
+	ip6h = skb_header_pointer(skb, nhoff, sizeof(*ip6h), &buf);
+	if (!ip6h || ip6h->nexthdr != IPPROTO_TCP)
+		return -EPROTONOSUPPORT;
+	return nhoff + sizeof(*ip6h);
 }
 
 /*

@@ -7,7 +7,7 @@
 #include <linux/rculist.h>
 #include <linux/rtnetlink.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 int eoip_table_prepare(struct eoip_net *en)
 {

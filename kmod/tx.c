@@ -5,7 +5,7 @@
 #include <net/icmp.h>
 #include <net/ip_tunnels.h>
 
-#include "eoip.h"
+#include "tunnel.h"
 
 /* Tunnels in tunnels: deeper nesting is a loop, and the stack is finite. */
 #define EOIP_MAX_NESTING 4

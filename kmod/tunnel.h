@@ -6,8 +6,8 @@
  * a new one with RCU. Everything that writes (links, table, lists) holds
  * RTNL. The datapath runs with bottom halves off and takes no lock.
  */
-#ifndef EOIP_H
-#define EOIP_H
+#ifndef EOIP_TUNNEL_H
+#define EOIP_TUNNEL_H
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
@@ -238,8 +238,10 @@ void eoip_heard_slow(struct eoip_tunnel *tun);
 
 static inline void eoip_heard(struct eoip_tunnel *tun)
 {
-	if (READ_ONCE(tun->last_rx) != jiffies)
-		WRITE_ONCE(tun->last_rx, jiffies);
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(tun->last_rx) != now)
+		WRITE_ONCE(tun->last_rx, now);
 	if (unlikely(!READ_ONCE(tun->heard) || !netif_carrier_ok(tun->dev)))
 		eoip_heard_slow(tun);
 }
