@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -22,8 +23,9 @@ namespace {
 constexpr char kOwnNetns[] = "/proc/thread-self/ns/net";
 
 absl::Status NetnsError(const std::string& path, absl::string_view why) {
-  return CniError(CniCode::kNetns,
-                  absl::StrCat("CNI_NETNS: '", path, "': ", why));
+  return CniError(
+      CniCode::kNetns,
+      absl::StrCat("CNI_NETNS: '", absl::CHexEscape(path), "': ", why));
 }
 
 }  // namespace

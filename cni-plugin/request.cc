@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "cni_error.h"
+#include "json_syntax.h"
 
 namespace eoip::cni {
 namespace {
@@ -292,13 +293,18 @@ absl::StatusOr<std::string> ReadAll(int fd) {
 
 absl::Status ParseJson(absl::string_view what, const std::string& json,
                        google::protobuf::Message* message) {
+  const std::string error = absl::StrCat("cannot decode the ", what);
+  if (absl::Status syntax = CheckJsonSyntax(json); !syntax.ok()) {
+    return CniError(CniCode::kDecode, error, syntax.message());
+  }
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
-  auto status =
+  const auto status =
       google::protobuf::util::JsonStringToMessage(json, message, options);
   if (status.ok()) return absl::OkStatus();
-  return CniError(CniCode::kDecode, absl::StrCat("cannot decode the ", what),
-                  std::string(status.message()));
+  // Its next lines quote the input, which may not even be text.
+  const std::string reason(status.message());
+  return CniError(CniCode::kDecode, error, reason.substr(0, reason.find('\n')));
 }
 
 }  // namespace eoip::cni
