@@ -8,11 +8,12 @@ import shutil
 
 import pytest
 
-from lab import BIN, Lab, run, wait_until
+from lab import BIN, Lab, Process, run, wait_until
 from node import Node, State, attachment_pb2, keepalive
 
 DEBIAN_PLUGINS = pathlib.Path("/usr/lib/cni")
 NET_D = pathlib.Path("/etc/cni/net.d")
+RUN = pathlib.Path("/run/containerd")  # sockets of shims, pipes of ctr
 IMAGE = "localhost/eoip:test"
 HOST_IP = "10.7.0.1"
 
@@ -40,9 +41,11 @@ class Runtime:
         for plugin in DEBIAN_PLUGINS.iterdir():
             shutil.copy2(plugin, self.plugins)
         shutil.copy2(BIN / "eoip", self.plugins)
-        # Made only where it is not there, and then taken away again.
-        self.made = [path for path in (NET_D.parent, NET_D) if not path.exists()]
-        NET_D.mkdir(parents=True, exist_ok=True)
+        (folder / "run").mkdir()
+        # Made only where they are not there, and then taken away again.
+        self.made = [path for path in (NET_D.parent, NET_D, RUN) if not path.exists()]
+        for path in self.made:
+            path.mkdir()
         self.net_d.joinpath("10-lan.conflist").write_text(json.dumps({
             "cniVersion": "1.0.0", "name": "lan", "plugins": [{
                 "type": "eoip", "network": "lan", "agentSocket": str(node.agent_socket),
@@ -51,8 +54,8 @@ class Runtime:
                                       "rangeEnd": "10.7.0.20"}]]}}]}))
         config = folder / "config.toml"
         config.write_text(CONTAINERD_CONFIG.format(folder=folder))
-        self.daemon = node.lab.spawn(
-            node.ns, *self.private("containerd", "--config", config), log="containerd.log")
+        self.daemon = self.spawn(
+            self.private("containerd", "--config", config), "containerd.log")
         wait_until(lambda: not self.daemon.alive() or
                    self.ctr("version", check=False).returncode == 0, 20, "containerd")
         assert self.daemon.alive(), self.daemon.text()
@@ -60,21 +63,28 @@ class Runtime:
     def private(self, *argv):
         script = (f"mount --bind {self.plugins} {DEBIAN_PLUGINS} && "
                   f"mount --bind {self.net_d} {NET_D} && "
+                  f"mount --bind {self.folder / 'run'} {RUN} && "
                   f"if [ -d /opt/cni/bin ]; then mount --bind {self.plugins} /opt/cni/bin; fi "
                   '&& exec "$@"')
-        return ["unshare", "-m", "sh", "-c", script, "sh", *argv]
+        # Not `ip netns exec`: its own /sys would hide the cgroups from runc.
+        return ["nsenter", f"--net=/run/netns/{self.node.ns}", "unshare", "-m", "sh", "-c",
+                script, "sh", *argv]
+
+    def spawn(self, argv, log):
+        process = Process(argv, self.folder / log)
+        self.node.lab.processes.append(process)
+        return process
 
     def ctr_argv(self, *argv):
         return self.private("ctr", "-a", self.folder / "containerd.sock", *argv)
 
     def ctr(self, *argv, **options):
-        return self.node.lab.run(self.node.ns, *self.ctr_argv(*argv), **options)
+        return run(self.ctr_argv(*argv), **options)
 
     def start(self, name):
         """A container in the foreground of a child; ctr detaches it at its end."""
-        return self.node.lab.spawn(
-            self.node.ns, *self.ctr_argv(
-                "run", "--cni", IMAGE, name, "/bin/sleep", "600"), log=f"{name}.log")
+        return self.spawn(
+            self.ctr_argv("run", "--cni", IMAGE, name, "/bin/sleep", "600"), f"{name}.log")
 
     def pid(self, name):
         for line in self.ctr("task", "ls", check=False).stdout.splitlines():
