@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// eoip.v1.AttachmentService; the .proto says what its methods do. Thread-safe.
+#ifndef EOIP_SERVICE_ATTACHMENT_SERVICE_H_
+#define EOIP_SERVICE_ATTACHMENT_SERVICE_H_
+
+#include <string>
+
+#include "eoip/v1/attachment.grpc.pb.h"
+#include "service/resource_methods.h"
+
+namespace eoip {
+
+// Calls wait on threads of the server's own; a watch has none.
+class AttachmentServiceImpl final
+    : public v1::AttachmentService::WithCallbackMethod_WatchAttachments<
+          v1::AttachmentService::Service> {
+ public:
+  using Methods = ResourceMethods<AttachmentTraits>;
+  explicit AttachmentServiceImpl(Methods* methods) : methods_(*methods) {}
+
+  grpc::Status CreateAttachment(grpc::ServerContext* context,
+                                const v1::CreateAttachmentRequest* request,
+                                v1::Attachment* response) override;
+  grpc::Status GetAttachment(grpc::ServerContext* context,
+                             const v1::GetAttachmentRequest* request,
+                             v1::Attachment* response) override;
+  grpc::Status ListAttachments(grpc::ServerContext* context,
+                               const v1::ListAttachmentsRequest* request,
+                               v1::ListAttachmentsResponse* response) override;
+  grpc::Status UpdateAttachment(grpc::ServerContext* context,
+                                const v1::UpdateAttachmentRequest* request,
+                                v1::Attachment* response) override;
+  grpc::Status DeleteAttachment(grpc::ServerContext* context,
+                                const v1::DeleteAttachmentRequest* request,
+                                google::protobuf::Empty* response) override;
+  grpc::ServerWriteReactor<v1::WatchAttachmentsResponse>* WatchAttachments(
+      grpc::CallbackServerContext* context,
+      const v1::WatchAttachmentsRequest* request) override;
+
+ private:
+  // How the attempt to apply an attachment went, as the answer to its maker.
+  absl::Status Outcome(const Methods::Written& written,
+                       const std::string& host_link,
+                       const absl::Status& applied) const;
+  // Forgets what written created; the bridge lets the port go later.
+  void Undo(const Methods::Written& written);
+  grpc::Status Answer(const absl::StatusOr<Methods::Written>& written,
+                      const std::string& host_link,
+                      const grpc::ServerContext& context,
+                      v1::Attachment* response);
+
+  Methods& methods_;
+};
+
+}  // namespace eoip
+
+#endif  // EOIP_SERVICE_ATTACHMENT_SERVICE_H_

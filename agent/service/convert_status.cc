@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/convert.h"
+
+#include "model/names.h"
+
+namespace eoip {
+namespace {
+
+v1::TunnelStatus::State StateToProto(TunnelState state) {
+  switch (state) {
+    case TunnelState::kPending:
+      return v1::TunnelStatus::PENDING;
+    case TunnelState::kActive:
+      return v1::TunnelStatus::ACTIVE;
+    case TunnelState::kPeerDown:
+      return v1::TunnelStatus::PEER_DOWN;
+    case TunnelState::kFailed:
+      return v1::TunnelStatus::FAILED;
+    case TunnelState::kDeleting:
+      return v1::TunnelStatus::DELETING;
+    case TunnelState::kDisabled:
+      return v1::TunnelStatus::DISABLED;
+  }
+  return v1::TunnelStatus::STATE_UNSPECIFIED;
+}
+
+v1::NetworkStatus::State StateToProto(NetworkState state) {
+  switch (state) {
+    case NetworkState::kPending:
+      return v1::NetworkStatus::PENDING;
+    case NetworkState::kActive:
+      return v1::NetworkStatus::ACTIVE;
+    case NetworkState::kDegraded:
+      return v1::NetworkStatus::DEGRADED;
+    case NetworkState::kFailed:
+      return v1::NetworkStatus::FAILED;
+    case NetworkState::kDeleting:
+      return v1::NetworkStatus::DELETING;
+  }
+  return v1::NetworkStatus::STATE_UNSPECIFIED;
+}
+
+v1::AttachmentStatus::State StateToProto(AttachmentState state) {
+  switch (state) {
+    case AttachmentState::kPending:
+      return v1::AttachmentStatus::PENDING;
+    case AttachmentState::kActive:
+      return v1::AttachmentStatus::ACTIVE;
+    case AttachmentState::kFailed:
+      return v1::AttachmentStatus::FAILED;
+    case AttachmentState::kDeleting:
+      return v1::AttachmentStatus::DELETING;
+  }
+  return v1::AttachmentStatus::STATE_UNSPECIFIED;
+}
+
+// A state that never changed has no time.
+template <typename Proto>
+void SetLastChange(absl::Time time, Proto* proto) {
+  if (time != absl::Time()) *proto->mutable_last_change() = ToProto(time);
+}
+
+}  // namespace
+
+v1::Datapath ToProto(DatapathType type) {
+  switch (type) {
+    case DatapathType::kAuto:
+      return v1::AUTO;
+    case DatapathType::kKernel:
+      return v1::KERNEL;
+    case DatapathType::kBpf:
+      return v1::BPF;
+    case DatapathType::kTap:
+      return v1::TAP;
+  }
+  return v1::DATAPATH_UNSPECIFIED;
+}
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  google::protobuf::Timestamp proto;
+  if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) {
+    return proto;
+  }
+  const timespec value = absl::ToTimespec(time);
+  proto.set_seconds(value.tv_sec);
+  proto.set_nanos(static_cast<int32_t>(value.tv_nsec));
+  return proto;
+}
+
+v1::TunnelStatus ToProto(const TunnelStatus& status) {
+  v1::TunnelStatus proto;
+  proto.set_state(StateToProto(status.state));
+  proto.set_reason(status.reason);
+  if (status.datapath) proto.set_datapath(ToProto(*status.datapath));
+  proto.set_datapath_reason(status.datapath_reason);
+  proto.set_effective_mtu(status.effective_mtu);
+  proto.set_ifindex(status.ifindex);
+  if (status.mac) proto.set_mac(status.mac->ToString());
+  if (status.last_heard) {
+    *proto.mutable_last_heard() = ToProto(*status.last_heard);
+  }
+  SetLastChange(status.last_change, &proto);
+  if (!status.network.empty()) proto.set_network(NetworkName(status.network));
+  return proto;
+}
+
+v1::NetworkStatus ToProto(const NetworkStatus& status) {
+  v1::NetworkStatus proto;
+  proto.set_state(StateToProto(status.state));
+  proto.set_reason(status.reason);
+  proto.set_ifindex(status.ifindex);
+  proto.set_effective_mtu(status.effective_mtu);
+  proto.set_attachments(status.attachments);
+  proto.set_tunnels(status.tunnels);
+  proto.set_tunnels_active(status.tunnels_active);
+  SetLastChange(status.last_change, &proto);
+  return proto;
+}
+
+v1::AttachmentStatus ToProto(const AttachmentStatus& status) {
+  v1::AttachmentStatus proto;
+  proto.set_state(StateToProto(status.state));
+  proto.set_reason(status.reason);
+  proto.set_ifindex(status.ifindex);
+  proto.set_effective_mtu(status.effective_mtu);
+  SetLastChange(status.last_change, &proto);
+  return proto;
+}
+
+v1::Counters ToProto(const TunnelCounters& counters) {
+  v1::Counters proto;
+  proto.set_rx_packets(counters.rx_packets);
+  proto.set_rx_bytes(counters.rx_bytes);
+  proto.set_tx_packets(counters.tx_packets);
+  proto.set_tx_bytes(counters.tx_bytes);
+  proto.set_rx_keepalives(counters.rx_keepalives);
+  proto.set_tx_keepalives(counters.tx_keepalives);
+  for (const auto& [cause, count] : counters.drops) {
+    (*proto.mutable_drops())[cause] = count;
+  }
+  return proto;
+}
+
+}  // namespace eoip
