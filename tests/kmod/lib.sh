@@ -5,6 +5,7 @@
 set -euo pipefail
 
 KMOD_LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck disable=SC2034 # used by the scripts that source this
 TOP=$(cd "$KMOD_LAB/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/eoip
 KERNELS="5.10 6.1 6.12 7"

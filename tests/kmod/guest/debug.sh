@@ -7,6 +7,7 @@ leaks=/sys/kernel/debug/kmemleak
 out=$(mktemp)
 ./suite.py "$@" | tee "$out"
 result=$(sed -n 's/^RESULT //p' "$out")
+skipped=0
 eval "$result"
 if [ -w "$leaks" ]; then
 	# kmemleak takes nothing younger than 5 s for lost, and needs two looks.
