@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "tapd/bulk_delete.h"
 
 namespace eoip::tapd {
 namespace {
@@ -21,6 +22,9 @@ void AddDrops(
     if (count > 0) (*by_cause)[std::string(DropName(drop))] += count;
   }
 }
+
+// Links from which on it pays to delete them together.
+constexpr size_t kBulkDelete = 4;
 
 // The peer is another one, or starts anew.
 bool RestartsPeer(const TunnelConfig& from, const TunnelConfig& to) {
@@ -46,7 +50,8 @@ std::string DescribeSendError(const TunnelConfig& config, int error) {
 absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder());
   for (int i = 0; i < workers; ++i) {
-    EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker, Worker::Start());
+    EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
+                          Worker::Start(i, workers));
     forwarder->workers_.push_back(std::move(worker));
   }
   return forwarder;
@@ -55,6 +60,9 @@ absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers) {
 Forwarder::~Forwarder() {
   workers_.clear();
   absl::MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [name, tunnel] : tunnels_) names.push_back(name);
+  DeleteManyLinks(names);
   tunnels_.clear();
 }
 
@@ -175,8 +183,23 @@ void Forwarder::Remove(Tunnels::iterator it) {
   tunnels_.erase(it);
 }
 
+void Forwarder::DeleteManyLinks(const std::vector<std::string>& names) {
+  std::vector<uint32_t> links;
+  for (const std::string& name : names) {
+    auto it = tunnels_.find(name);
+    if (it != tunnels_.end() && !it->second->link_gone()) {
+      links.push_back(it->second->tap().ifindex());
+    }
+  }
+  if (links.size() < kBulkDelete) return;
+  const absl::Status status = DeleteLinks(links);
+  // Closing the TAPs deletes what is left, just slower.
+  if (!status.ok()) LogWarning(status.message());
+}
+
 void Forwarder::Delete(const std::vector<std::string>& names) {
   absl::MutexLock lock(&mu_);
+  DeleteManyLinks(names);
   for (const std::string& name : names) {
     auto it = tunnels_.find(name);
     if (it != tunnels_.end()) Remove(it);

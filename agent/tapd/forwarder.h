@@ -21,7 +21,7 @@
 
 namespace eoip::tapd {
 
-inline constexpr int kMaxWorkers = 1;
+inline constexpr int kMaxWorkers = 64;
 
 class Forwarder {
  public:
@@ -58,6 +58,9 @@ class Forwarder {
   void Change(Tunnel* tunnel, const TunnelConfig& config)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Remove(Tunnels::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Deletes the links of these tunnels if they are many; the tunnels stay.
+  void DeleteManyLinks(const std::vector<std::string>& names)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static v1::TapTunnel Describe(Tunnel* tunnel);
 
   absl::Mutex mu_;

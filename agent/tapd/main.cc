@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "tapd/confine.h"
 #include "tapd/control_server.h"
 #include "tapd/flags.h"
 #include "tapd/forwarder.h"
@@ -29,6 +30,11 @@ int Serve(const Flags& flags) {
   // gRPC's threads would each get an arena of their own.
   ::mallopt(M_ARENA_MAX, 2);
 
+  const absl::Status confined = Confine();
+  if (!confined.ok()) {
+    LogError(confined.message());
+    return 1;
+  }
   auto forwarder = Forwarder::Start(flags.workers);
   if (!forwarder.ok()) {
     LogError(forwarder.status().message());

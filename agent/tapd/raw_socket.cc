@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "eoip_wire.h"
+#include "tapd/flow_filter.h"
 
 namespace eoip::tapd {
 namespace {
@@ -48,25 +49,6 @@ absl::Status AttachFilter(int fd, const std::vector<sock_filter>& code) {
   return absl::OkStatus();
 }
 
-// EoIP whole; of other GRE just the beginning, so that it costs no copying.
-std::vector<sock_filter> MakeEoipFilter() {
-  return {
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-      // Short of 4 bytes of payload the load ends the program with 0: so look
-      // at the length first.
-      BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
-      BPF_STMT(BPF_ALU | BPF_SUB | BPF_X, 0),
-      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, EOIP4_HLEN, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-               EOIP4_MAGIC0 << 24 | EOIP4_MAGIC1 << 16 | EOIP4_MAGIC2 << 8 |
-                   EOIP4_MAGIC3,
-               0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0x40000),
-      BPF_STMT(BPF_RET | BPF_K, kForeignSnap),
-  };
-}
-
 absl::StatusOr<UniqueFd> OpenRaw(int family, int protocol) {
   UniqueFd fd(
       ::socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
@@ -82,9 +64,10 @@ absl::StatusOr<UniqueFd> OpenRaw(int family, int protocol) {
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> OpenRawV4() {
+absl::StatusOr<UniqueFd> OpenRawV4(int worker, int workers) {
   EOIP_ASSIGN_OR_RETURN(UniqueFd fd, OpenRaw(AF_INET, EOIP4_IPPROTO));
-  EOIP_RETURN_IF_ERROR(AttachFilter(fd.get(), MakeEoipFilter()));
+  EOIP_RETURN_IF_ERROR(
+      AttachFilter(fd.get(), MakeFlowFilterV4(worker, workers)));
   EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER,
                               IP_PMTUDISC_DONT, "IP_MTU_DISCOVER"));
   EOIP_RETURN_IF_ERROR(
@@ -100,8 +83,10 @@ absl::StatusOr<UniqueFd> OpenRawV4Df() {
   return fd;
 }
 
-absl::StatusOr<UniqueFd> OpenRawV6() {
+absl::StatusOr<UniqueFd> OpenRawV6(int worker, int workers) {
   EOIP_ASSIGN_OR_RETURN(UniqueFd fd, OpenRaw(AF_INET6, EOIP6_IPPROTO));
+  EOIP_RETURN_IF_ERROR(
+      AttachFilter(fd.get(), MakeFlowFilterV6(worker, workers)));
   EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER,
                               IPV6_PMTUDISC_DONT, "IPV6_MTU_DISCOVER"));
   EOIP_RETURN_IF_ERROR(SetInt(fd.get(), IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0,

@@ -13,18 +13,15 @@
 
 namespace eoip::tapd {
 
-// Bytes of a packet that is not EoIP that still reach us, to be counted: the
-// longest IPv4 header and 8 more.
-inline constexpr int kForeignSnap = 68;
-
-// Receives EoIP of all senders, sends with DF 0.
+// Receives the worker's share of EoIP of all senders, sends with DF 0.
 // FAILED_PRECONDITION: the family is not there, or CAP_NET_RAW is missing.
-absl::StatusOr<UniqueFd> OpenRawV4();
+absl::StatusOr<UniqueFd> OpenRawV4(int worker, int workers);
 // Sends EoIP with DF 1, receives nothing.
 absl::StatusOr<UniqueFd> OpenRawV4Df();
-// Receives EoIPv6 of all senders, with the destination address as control
-// message, and sends, fragmenting unless told otherwise per packet.
-absl::StatusOr<UniqueFd> OpenRawV6();
+// Receives the worker's share of EoIPv6 of all senders, with the destination
+// address as control message, and sends, fragmenting unless told otherwise per
+// packet.
+absl::StatusOr<UniqueFd> OpenRawV6(int worker, int workers);
 
 }  // namespace eoip::tapd
 

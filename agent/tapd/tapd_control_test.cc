@@ -417,6 +417,46 @@ TEST_F(TapdControlTest, RunsWithTwoCapabilitiesAsNobody) {
   EXPECT_EQ(tap->Receive(), TestFrame(60, 2));
 }
 
+TEST_F(TapdControlTest, GivesUpWhatItDoesNotNeed) {
+  StartTapd();
+  std::ostringstream out;
+  out << std::ifstream("/proc/" + std::to_string(tapd_->pid()) + "/status")
+             .rdbuf();
+  const std::string status = out.str();
+  EXPECT_NE(status.find("CapPrm:\t0000000000003000"), std::string::npos)
+      << status;
+  EXPECT_NE(status.find("CapEff:\t0000000000003000"), std::string::npos);
+  EXPECT_NE(status.find("CapBnd:\t0000000000003000"), std::string::npos);
+  EXPECT_NE(status.find("NoNewPrivs:\t1"), std::string::npos);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_NE(status.find("Seccomp:\t2"), std::string::npos);
+#endif
+}
+
+TEST_F(TapdControlTest, StopsQuicklyWithManyTunnels) {
+  StartTapd();
+  std::string batch;
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    ASSERT_TRUE(tapd_->Put(MakeConfig(name, i, false, kPeer4)).ok());
+    batch += "link set " + name + " up\n";
+  }
+  std::ofstream(dir_ + "/batch") << batch;
+  ASSERT_TRUE(host_->Exec("ip -batch " + dir_ + "/batch"));
+  // Half of them by request: a foreign link stays.
+  ASSERT_TRUE(host_->Exec("ip link add other type bridge"));
+  std::vector<std::string> half;
+  for (int i = 0; i < 100; ++i) half.push_back("t" + std::to_string(i));
+  ASSERT_TRUE(tapd_->Delete(half).ok());
+  EXPECT_EQ(Link("t99"), "");
+  EXPECT_NE(Link("t100"), "");
+  const auto start = Clock::now();
+  EXPECT_EQ(tapd_->Stop(SIGTERM), 0);
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(2));
+  EXPECT_EQ(Link("t100"), "");
+  EXPECT_NE(Link("other"), "");
+}
+
 TEST_F(TapdControlTest, ThousandTunnelsStaySmallAndIdle) {
   StartTapd();
   const auto create_start = Clock::now();

@@ -27,8 +27,8 @@ constexpr int kMaxEvents = 64;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Worker>> Worker::Start() {
-  std::unique_ptr<Worker> worker(new Worker());
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(int index, int workers) {
+  std::unique_ptr<Worker> worker(new Worker(index, workers));
   EOIP_RETURN_IF_ERROR(worker->Init());
   return worker;
 }
@@ -143,8 +143,9 @@ void Worker::RunCalls() {
   }
 }
 
-absl::Status Worker::OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
-                                absl::StatusOr<UniqueFd> (*open)()) {
+absl::Status Worker::OpenSocket(
+    UniqueFd* fd, bool wanted, uint64_t event,
+    absl::FunctionRef<absl::StatusOr<UniqueFd>()> open) {
   if (!wanted || fd->valid()) return absl::OkStatus();
   EOIP_ASSIGN_OR_RETURN(UniqueFd opened, open());
   if (event != kWakeEvent) {
@@ -163,12 +164,15 @@ absl::Status Worker::OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
 absl::Status Worker::OpenSockets(const Needs& needs) {
   const Needs before{sockets_.v4.valid(), sockets_.v4_df.valid(),
                      sockets_.v6.valid()};
-  absl::Status status = OpenSocket(&sockets_.v4, needs.v4, kV4Event, OpenRawV4);
+  absl::Status status = OpenSocket(&sockets_.v4, needs.v4, kV4Event, [this] {
+    return OpenRawV4(index_, workers_);
+  });
   if (status.ok()) {
     status = OpenSocket(&sockets_.v4_df, needs.v4_df, kWakeEvent, OpenRawV4Df);
   }
   if (status.ok()) {
-    status = OpenSocket(&sockets_.v6, needs.v6, kV6Event, OpenRawV6);
+    status = OpenSocket(&sockets_.v6, needs.v6, kV6Event,
+                        [this] { return OpenRawV6(index_, workers_); });
   }
   if (!status.ok()) CloseSockets(before);
   return status;

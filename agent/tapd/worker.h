@@ -27,8 +27,9 @@ namespace eoip::tapd {
 
 class Worker {
  public:
-  // Starts the thread. RESOURCE_EXHAUSTED: no descriptors.
-  static absl::StatusOr<std::unique_ptr<Worker>> Start();
+  // Starts the thread of worker number 0 <= index < workers.
+  // RESOURCE_EXHAUSTED: no descriptors.
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(int index, int workers);
   // Stops the thread. Slots that are still there must outlive the worker.
   ~Worker();
 
@@ -60,7 +61,8 @@ class Worker {
   void Remove(TunnelSlot* slot);
 
  private:
-  Worker() : transmitter_(&sockets_) {}
+  Worker(int index, int workers)
+      : index_(index), workers_(workers), transmitter_(&sockets_) {}
   absl::Status Init();
   void Run();
   int TimeoutMs() const;
@@ -69,7 +71,7 @@ class Worker {
   void RunTimers();
   void RunCalls();
   absl::Status OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
-                          absl::StatusOr<UniqueFd> (*open)());
+                          absl::FunctionRef<absl::StatusOr<UniqueFd>()> open);
   void Watch(TunnelSlot* slot);
   void Unwatch(TunnelSlot* slot);
   void StartClock(TunnelSlot* slot);
@@ -80,6 +82,8 @@ class Worker {
     bool done = false;
   };
 
+  const int index_;
+  const int workers_;
   UniqueFd epoll_;
   UniqueFd wake_;
   RawSockets sockets_;

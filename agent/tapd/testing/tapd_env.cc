@@ -33,6 +33,9 @@ TapdProcess::TapdProcess(const Netns& netns, const std::string& socket,
                          const std::function<void()>& prepare) {
   std::vector<std::string> argv = {TAPD_BINARY, "--socket", socket};
   argv.insert(argv.end(), flags.begin(), flags.end());
+  if (const char* workers = ::getenv("TAPD_WORKERS")) {
+    argv.insert(argv.end(), {"--workers", workers});
+  }
   pid_ = netns.Spawn(argv, prepare);
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
