@@ -15,7 +15,7 @@ import pytest
 import eoip_wire
 from frames import collect, make_frame, receive, with_auxdata
 from lab import wait_until
-from node import EOIP, EOIPV6, NODE4, NODE6, Node, keepalive
+from node import EOIP, EOIPV6, NODE4, NODE6, SITE4, SITE6, Node, keepalive
 
 IDS = {EOIP: (0, 1, 100, 0xABC, 4095, 65535), EOIPV6: (0, 1, 1234, 4095)}
 SIZES = (14, 42, 60, 1514, 1518, 9014)
@@ -47,6 +47,7 @@ def frames_of_all_sizes():
 def site_socket(node, kind):
     ipv6 = kind == EOIPV6
     sock = node.lab.raw_socket(node.site, eoip_wire.protocol(ipv6), ipv6)
+    sock.bind((SITE6 if ipv6 else SITE4, 0))
     return ipv6, sock, (NODE6 if ipv6 else NODE4, 0)
 
 
@@ -220,7 +221,7 @@ def test_a_packet_of_the_right_id_from_another_source_is_not_delivered(node, kin
     node.lab.ip(node.site, "addr", "add", f"{stranger}/{64 if ipv6 else 24}", "dev",
                 "u1", *extra)
     _, raw, to = site_socket(node, kind)
-    _, strange, _ = site_socket(node, kind)
+    strange = node.lab.raw_socket(node.site, eoip_wire.protocol(ipv6), ipv6)
     strange.bind((stranger, 0))
     create(node, kind, 100)
     tap = node.lab.packet_socket(node.ns, link(100))

@@ -124,14 +124,26 @@ class Cni:
         """Everything an ADD may leave: links, FDB, VLANs, records."""
         links = {name: (row.get("master"), row.get("group"), row.get("mtu"))
                  for name, row in self.lab.links(self.host_ns).items()}
-        fdb = self.lab.run(self.host_ns, "bridge", "fdb", "show").stdout
+        # "self" entries are the multicast groups that the host itself listens to.
+        fdb = [line for line in
+               self.lab.run(self.host_ns, "bridge", "fdb", "show").stdout.splitlines()
+               if " self" not in line]
         vlans = self.lab.run(self.host_ns, "bridge", "vlan", "show").stdout
-        return {"links": links, "fdb": sorted(fdb.splitlines()), "vlans": vlans,
+        return {"links": links, "fdb": sorted(fdb), "vlans": vlans,
                 "attachments": sorted(item.name for item in self.attachments())}
 
     def wait_state(self, wanted, what):
         """The agent sees that a link is gone a moment later."""
-        wait_until(lambda: self.state() == wanted, 10, f"{what}: {wanted}")
+        last = []
+
+        def same():
+            last[:] = [self.state()]
+            return last[0] == wanted
+        try:
+            wait_until(same, 10)
+        except AssertionError:
+            pass
+        assert last[0] == wanted, what
 
     def pod_links(self, pod):
         return {name for name in self.lab.links(pod) if name != "lo"}

@@ -7,6 +7,7 @@ The stubs are made from proto/ by Debian's protoc when first asked for.
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,20 @@ TAP, KERNEL = tunnel_pb2.TAP, tunnel_pb2.KERNEL
 OFF = tunnel_pb2.Keepalive(off=True)
 
 
+def open_channel(process, path):
+    """A channel to a program that was just started.
+
+    Not before the socket answers: a refused attempt makes gRPC wait for seconds.
+    """
+    def connects():
+        assert process.alive(), f"{process.argv}: it ended\n{process.text()}"
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(path)) == 0
+    wait_until(connects, 20, f"{path} to answer", 0.005)
+    return grpc.insecure_channel(
+        f"unix:{path}", options=[("grpc.use_local_subchannel_pool", 1)])
+
+
 def keepalive(interval_s, retries):
     made = tunnel_pb2.Keepalive(retries=retries)
     made.interval.seconds = interval_s
@@ -66,6 +81,8 @@ class Node:
                 (self.ns, "u0", NODE4, NODE6), (self.site, "u1", SITE4, SITE6)):
             lab.ip(ns, "addr", "add", f"{v4}/24", "dev", link)
             lab.ip(ns, "addr", "add", f"{v6}/64", "dev", link, "nodad")
+        # A new link says nothing by itself: what crosses is the test's.
+        lab.run(self.ns, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
         self.tapd = None
         self.agent = None
         self.agent_starts = 0
@@ -80,9 +97,7 @@ class Node:
             self.ns, BIN / "eoip-tapd", "--socket", self.run_dir / "tapd.sock",
             log="tapd.log")
         self.tapd_api = tapd_pb2_grpc.TapdServiceStub(
-            grpc.insecure_channel(f"unix:{self.run_dir / 'tapd.sock'}"))
-        self._answers(self.tapd, lambda: self.tapd_api.GetInfo(
-            tapd_pb2.GetInfoRequest(), timeout=2), "eoip-tapd to answer")
+            open_channel(self.tapd, self.run_dir / "tapd.sock"))
 
     def start_agent(self, *flags, prefix=()):
         """prefix: a program and arguments that run the agent's command line."""
@@ -91,26 +106,17 @@ class Node:
             self.ns, *prefix, BIN / "eoip-agent", "--runtime-dir", self.run_dir, "--state-dir",
             self.state_dir, "--node", "testnode", *flags,
             log=f"agent-{self.agent_starts}.log")
-        channel = grpc.insecure_channel(f"unix:{self.agent_socket}")
+        channel = open_channel(self.agent, self.agent_socket)
         self.tunnels = tunnel_pb2_grpc.TunnelServiceStub(channel)
         self.networks = network_pb2_grpc.NetworkServiceStub(channel)
         self.attachments = attachment_pb2_grpc.AttachmentServiceStub(channel)
         self.api = agent_pb2_grpc.AgentServiceStub(channel)
-        self._answers(self.agent, lambda: self.status().ready, "the agent to be ready")
+        wait_until(lambda: self.status().ready, 20, "the agent to be ready")
 
     def start(self):
         self.start_tapd()
         self.start_agent()
         return self
-
-    def _answers(self, process, call, what):
-        def once():
-            assert process.alive(), f"{what}: it ended\n{process.text()}"
-            try:
-                return call()
-            except grpc.RpcError:
-                return None
-        return wait_until(once, 20, what)
 
     def status(self):
         return self.api.GetAgentStatus(agent_pb2.GetAgentStatusRequest(), timeout=5)
