@@ -125,9 +125,18 @@ absl::StatusOr<ObservedTunnel> FakeDatapath::Get(const std::string& name,
 absl::StatusOr<uint32_t> FakeDatapath::PutLocked(const TunnelConfig& config,
                                                  bool create) {
   const std::string& name = config.name;
+  if (!IsLayer2(config.kind)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("does not carry ", ToString(config.kind)));
+  }
+  if (name.empty() || name.size() > 15 || config.mtu < kMinMtu ||
+      config.mtu > kMaxMtu) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tunnel ", name, " of MTU ", config.mtu));
+  }
   for (const auto& [other, entry] : tunnels_) {
-    if (other != name && kernel_->Find(other) &&
-        SameKey(entry.tunnel.config, config)) {
+    if (other != name && SameKey(entry.tunnel.config, config) &&
+        kernel_->Find(other)) {
       return absl::AlreadyExistsError(
           absl::StrCat("tunnel ", other, " has the same id and addresses"));
     }

@@ -125,10 +125,11 @@ void FakeKernel::SetModule(KindProbe module) {
 }
 
 std::optional<Link> FakeKernel::Find(const std::string& name) const {
-  const LinkTable table = Table();
-  const auto it = table.find(name);
-  if (it == table.end()) return std::nullopt;
-  return it->second;
+  std::lock_guard<std::mutex> lock(mu_);
+  for (const auto& [ifindex, entry] : links_) {
+    if (entry.link.name == name) return ViewLocked(entry);
+  }
+  return std::nullopt;
 }
 
 LinkTable FakeKernel::Table() const {

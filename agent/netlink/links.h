@@ -89,6 +89,11 @@ class Links {
       const std::vector<std::string>& names) = 0;
 };
 
+// The links that have these names, those that exist: one by one, or out of a
+// dump where that is cheaper.
+absl::StatusOr<LinkTable> GetLinks(Links& links,
+                                   const std::vector<std::string>& names);
+
 }  // namespace eoip
 
 #endif  // EOIP_NETLINK_LINKS_H_
