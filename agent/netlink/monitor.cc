@@ -103,7 +103,8 @@ class LinkMonitor::Worker {
     pollfd polled[2] = {{nl_socket_get_fd(events_.get()), POLLIN, 0},
                         {stop_.get(), POLLIN, 0}};
     for (;;) {
-      if (poll(polled, 2, -1) < 0 && errno != EINTR) {
+      if (poll(polled, 2, -1) < 0) {
+        if (errno == EINTR) continue;
         LogError("link monitor: ", ErrnoToStatus(errno, "poll").message());
         Pause();
         continue;
