@@ -187,7 +187,7 @@ class Lab:
             sock.bind((link, protocol))
             sock.settimeout(0.2)
             return sock
-        return self._keep(in_netns(ns, make))
+        return self.keep(in_netns(ns, make))
 
     def raw_socket(self, ns, protocol, ipv6=False, header=False):
         """header: the caller writes the IP header itself (IPv4)."""
@@ -199,9 +199,11 @@ class Lab:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
             sock.settimeout(0.2)
             return sock
-        return self._keep(in_netns(ns, make))
+        return self.keep(in_netns(ns, make))
 
-    def _keep(self, sock):
+    def keep(self, sock):
+        """Closed with the lab: a socket, a gRPC channel (one whose server is
+        gone slows down every other channel of the process)."""
         self.sockets.append(sock)
         return sock
 

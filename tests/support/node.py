@@ -96,8 +96,8 @@ class Node:
         self.tapd = self.lab.spawn(
             self.ns, BIN / "eoip-tapd", "--socket", self.run_dir / "tapd.sock",
             log="tapd.log")
-        self.tapd_api = tapd_pb2_grpc.TapdServiceStub(
-            open_channel(self.tapd, self.run_dir / "tapd.sock"))
+        self.tapd_api = tapd_pb2_grpc.TapdServiceStub(self.lab.keep(
+            open_channel(self.tapd, self.run_dir / "tapd.sock")))
 
     def start_agent(self, *flags, prefix=()):
         """prefix: a program and arguments that run the agent's command line."""
@@ -106,7 +106,7 @@ class Node:
             self.ns, *prefix, BIN / "eoip-agent", "--runtime-dir", self.run_dir, "--state-dir",
             self.state_dir, "--node", "testnode", *flags,
             log=f"agent-{self.agent_starts}.log")
-        channel = open_channel(self.agent, self.agent_socket)
+        channel = self.lab.keep(open_channel(self.agent, self.agent_socket))
         self.tunnels = tunnel_pb2_grpc.TunnelServiceStub(channel)
         self.networks = network_pb2_grpc.NetworkServiceStub(channel)
         self.attachments = attachment_pb2_grpc.AttachmentServiceStub(channel)
