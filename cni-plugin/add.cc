@@ -143,13 +143,19 @@ absl::Status Adding::AllocateAddresses() {
 }
 
 absl::Status Adding::MakeLink() {
-  EOIP_RETURN_IF_ERROR(CreatePair(*host_, link_));
+  const absl::Status made = CreatePair(*host_, link_);
+  if (absl::IsAlreadyExists(made)) {
+    return CniError(CniCode::kExists, made.message());
+  }
+  // Also after another error: the kernel's answer may be what was lost.
   undo_.push_back([this] {
     const auto link = GetLink(*host_, link_.host_name);
-    if (link.ok()) {
+    if (link.ok() &&
+        IsHostEndOf(*link, request_.ifname, request_.container_id)) {
       Warn("undo ADD: delete the link", DeleteLink(*host_, link->ifindex));
     }
   });
+  EOIP_RETURN_IF_ERROR(made);
   EOIP_RETURN_IF_ERROR(DressHostEnd(*host_, link_));
   return RaisePodEnd(*pod_, link_);
 }

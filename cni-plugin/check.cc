@@ -39,14 +39,15 @@ class Checking {
   absl::Status Run() {
     EOIP_RETURN_IF_ERROR(Open());
     EOIP_RETURN_IF_ERROR(FindInterface());
-    EOIP_RETURN_IF_ERROR(CheckAgent());
+    const absl::Status agent = CheckAgent();
     EOIP_RETURN_IF_ERROR(CheckLinks());
     if (pod_link_) {
       EOIP_RETURN_IF_ERROR(CheckAddresses());
       EOIP_RETURN_IF_ERROR(CheckRoutes());
     }
-    if (problems_.empty()) return absl::OkStatus();
-    return CniError(CniCode::kMismatch, absl::StrJoin(problems_, "; "));
+    if (problems_.empty()) return agent;
+    return Join(CniError(CniCode::kMismatch, absl::StrJoin(problems_, "; ")),
+                agent);
   }
 
  private:

@@ -21,20 +21,12 @@ absl::Status ReleaseAddresses(const Request& request) {
   return RunIpam(request, "DEL").status();
 }
 
-// An empty alias is that of an ADD that died between two netlink messages.
-bool IsOurs(const LinkInfo& link, const Request& request) {
-  return link.kind == "veth" &&
-         (link.group == kPodGroup || link.group == kDoomedPodGroup) &&
-         (link.alias.empty() ||
-          AliasMatches(link.alias, request.ifname, request.container_id));
-}
-
 absl::Status DeleteHostLink(const Request& request, const std::string& name) {
   EOIP_ASSIGN_OR_RETURN(RtnlSocket host, RtnlSocket::Open());
   const auto link = GetLink(host, name);
   if (absl::IsNotFound(link.status())) return absl::OkStatus();
   if (!link.ok()) return link.status();
-  if (!IsOurs(*link, request)) {
+  if (!IsHostEndOf(*link, request.ifname, request.container_id)) {
     LogWarning("link ", name, " belongs to somebody else and stays");
     return absl::OkStatus();
   }

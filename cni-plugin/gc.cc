@@ -59,44 +59,50 @@ absl::StatusOr<std::optional<std::set<std::string>>> ValidLinks(
   return links;
 }
 
-// Links that an ADD of this network configuration left. An empty alias is that
-// of an ADD that died before it could write it.
+// Links that an ADD of this network configuration left.
 absl::StatusOr<std::vector<LinkInfo>> StaleLinks(
     const Request& request, RtnlSocket& host,
     const std::set<std::string>& valid) {
   // A link of an ADD that runs now is in nobody's list yet. Looking before and
   // after leaves no gap: what the dump shows was taken before it.
   EOIP_ASSIGN_OR_RETURN(std::set<std::string> taken, TakenAttachments());
-  EOIP_ASSIGN_OR_RETURN(std::vector<LinkInfo> links,
-                        ListGroup(host, kPodGroup));
+  EOIP_ASSIGN_OR_RETURN(std::vector<LinkInfo> links, ListLinks(host));
   EOIP_ASSIGN_OR_RETURN(std::set<std::string> taken_after, TakenAttachments());
   taken.merge(taken_after);
   std::vector<LinkInfo> stale;
   for (LinkInfo& link : links) {
     const bool ours =
-        link.alias.empty() || AliasName(link.alias) == request.name;
-    if (ours && link.kind == "veth" && !valid.contains(link.name) &&
-        !taken.contains(link.name)) {
+        IsUnfinished(link) ||
+        (link.kind == "veth" && AliasName(link.alias) == request.name);
+    if (ours && !valid.contains(link.name) && !taken.contains(link.name)) {
       stale.push_back(std::move(link));
     }
   }
   return stale;
 }
 
-// Marks the link for deletion if it is still the one that was found stale.
-// false: it is not, or somebody works on it.
-absl::StatusOr<bool> Condemn(RtnlSocket& host, const LinkInfo& link,
-                             std::vector<UniqueFd>& locks) {
-  auto lock = TakeAttachment(link.name, absl::ZeroDuration());
-  if (!lock.ok()) return false;
+// Whether it is still the link that was found stale.
+bool IsSame(RtnlSocket& host, const LinkInfo& link) {
   const auto now = GetLink(host, link.ifindex);
-  if (!now.ok() || now->name != link.name || now->alias != link.alias ||
-      now->group != link.group || now->kind != link.kind) {
-    return false;
+  return now.ok() && now->name == link.name && now->alias == link.alias &&
+         now->kind == link.kind && now->mac == link.mac;
+}
+
+// One message for all: a hundred times faster than one by one. What the agent
+// took out of the group again meanwhile is deleted by itself.
+absl::Status DeleteLinks(RtnlSocket& host, const std::vector<LinkInfo>& links) {
+  absl::Status status;
+  for (const LinkInfo& link : links) {
+    status = Join(status, SetGroup(host, link.ifindex, kDoomedPodGroup));
   }
-  EOIP_RETURN_IF_ERROR(SetGroup(host, link.ifindex, kDoomedPodGroup));
-  locks.push_back(*std::move(lock));
-  return true;
+  const absl::Status deleted = DeleteGroup(host, kDoomedPodGroup);
+  if (!absl::IsNotFound(deleted)) status = Join(status, deleted);
+  for (const LinkInfo& link : links) {
+    if (!IsSame(host, link)) continue;
+    const absl::Status one = DeleteLink(host, link.ifindex);
+    if (!absl::IsNotFound(one)) status = Join(status, one);
+  }
+  return status;
 }
 
 absl::Status RemoveStale(const Request& request,
@@ -104,23 +110,20 @@ absl::Status RemoveStale(const Request& request,
   EOIP_ASSIGN_OR_RETURN(RtnlSocket host, RtnlSocket::Open());
   EOIP_ASSIGN_OR_RETURN(std::vector<LinkInfo> stale,
                         StaleLinks(request, host, valid));
-  absl::Status status;
   std::vector<UniqueFd> locks;
-  std::vector<std::string> condemned;
-  for (const LinkInfo& link : stale) {
-    const auto done = Condemn(host, link, locks);
-    status = Join(status, done.status());
-    if (done.ok() && *done) condemned.push_back(link.name);
+  std::vector<LinkInfo> condemned;
+  for (LinkInfo& link : stale) {
+    auto lock = TakeAttachment(link.name, absl::ZeroDuration());
+    if (!lock.ok() || !IsSame(host, link)) continue;
+    locks.push_back(*std::move(lock));
+    condemned.push_back(std::move(link));
   }
-  // One message: a hundred times faster than one by one. Also removes what an
-  // earlier run condemned and did not live to delete.
-  const absl::Status deleted = DeleteGroup(host, kDoomedPodGroup);
-  if (!absl::IsNotFound(deleted)) status = Join(status, deleted);
+  const absl::Status status = DeleteLinks(host, condemned);
   if (request.network.empty()) return status;
   Agent agent(request);
-  for (const std::string& name : condemned) {
+  for (const LinkInfo& link : condemned) {
     const absl::Status forgotten =
-        agent.DeleteAttachment(agent.AttachmentName(name));
+        agent.DeleteAttachment(agent.AttachmentName(link.name));
     if (!forgotten.ok()) {
       LogWarning("the agent forgets attachments when it sees their links go: ",
                  forgotten.message());

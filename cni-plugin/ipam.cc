@@ -54,7 +54,13 @@ std::vector<std::string> EnvironmentWith(const std::string& command) {
 }
 
 absl::StatusOr<pid_t> Spawn(const std::string& file, const std::string& command,
-                            int input, int output) {
+                            int input, int output, bool own_group) {
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  if (own_group) {
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
+  }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
@@ -70,12 +76,13 @@ absl::StatusOr<pid_t> Spawn(const std::string& file, const std::string& command,
   int error = 0;
   // ETXTBSY: the file is just being replaced.
   for (int i = 0; i < 50; ++i) {
-    error =
-        ::posix_spawn(&pid, file.c_str(), &actions, nullptr, argv, envp.data());
+    error = ::posix_spawn(&pid, file.c_str(), &actions, &attributes, argv,
+                          envp.data());
     if (error != ETXTBSY) break;
     absl::SleepFor(absl::Milliseconds(100));
   }
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   if (error != 0) return ErrnoToStatus(error, absl::StrCat("run ", file));
   return pid;
 }
@@ -157,12 +164,15 @@ absl::StatusOr<std::string> RunIpam(const Request& request,
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoToStatus(errno, "pipe");
   UniqueFd read_end(pipe_fds[0]);
   UniqueFd write_end(pipe_fds[1]);
-  EOIP_ASSIGN_OR_RETURN(pid_t pid,
-                        Spawn(file, command, input.get(), write_end.get()));
+  // What is killed is killed with its children: one that lives on holds the
+  // caller's standard error open.
+  const bool may_be_killed = timeout != absl::InfiniteDuration();
+  EOIP_ASSIGN_OR_RETURN(pid_t pid, Spawn(file, command, input.get(),
+                                         write_end.get(), may_be_killed));
   write_end.reset();
   std::string output;
   absl::StatusOr<bool> whole = ReadOutput(read_end.get(), deadline, &output);
-  if (!whole.ok() || !*whole) ::kill(pid, SIGKILL);
+  if (!whole.ok() || !*whole) ::kill(may_be_killed ? -pid : pid, SIGKILL);
   const int state = WaitFor(pid);
   if (!whole.ok()) return whole.status();
   if (!*whole) {

@@ -119,16 +119,15 @@ absl::StatusOr<LinkInfo> GetLink(RtnlSocket& socket, uint32_t ifindex) {
   return GetOne(socket, request, absl::StrCat("link with index ", ifindex));
 }
 
-absl::StatusOr<std::vector<LinkInfo>> ListGroup(RtnlSocket& socket,
-                                                uint32_t group) {
+absl::StatusOr<std::vector<LinkInfo>> ListLinks(RtnlSocket& socket) {
   RtnlMessage request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   request.PutU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   std::vector<LinkInfo> links;
   EOIP_RETURN_IF_ERROR(
-      socket.Query("list links", request, [&](const nlmsghdr* message) {
-        if (message->nlmsg_type != RTM_NEWLINK) return;
-        LinkInfo link = ParseLink(message);
-        if (link.group == group) links.push_back(std::move(link));
+      socket.Query("list links", request, [&links](const nlmsghdr* message) {
+        if (message->nlmsg_type == RTM_NEWLINK) {
+          links.push_back(ParseLink(message));
+        }
       }));
   return links;
 }

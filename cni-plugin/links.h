@@ -17,11 +17,12 @@
 
 namespace eoip::cni {
 
-// IFLA_GROUP of the host ends that this plugin makes ("eoiv" in ASCII). Not
-// the agent's group: the agent deletes links of its own group that its state
-// does not want.
+// IFLA_GROUP of a host end that this plugin just made ("eoiv" in ASCII). The
+// agent gives a port another one while it has it, so the group says whose a
+// link is only until the alias does. Not the agent's own group: the agent
+// deletes links of that one which its state does not want.
 inline constexpr uint32_t kPodGroup = 0x656f6976;
-// The same for host ends that GC is about to delete.
+// Of host ends that GC is about to delete.
 inline constexpr uint32_t kDoomedPodGroup = 0x656f6977;
 
 struct PortInfo {
@@ -47,10 +48,7 @@ struct LinkInfo {
 // NOT_FOUND: no such link.
 absl::StatusOr<LinkInfo> GetLink(RtnlSocket& socket, const std::string& name);
 absl::StatusOr<LinkInfo> GetLink(RtnlSocket& socket, uint32_t ifindex);
-// All links of one group (the kernel has no filter for it; others are left out
-// here).
-absl::StatusOr<std::vector<LinkInfo>> ListGroup(RtnlSocket& socket,
-                                                uint32_t group);
+absl::StatusOr<std::vector<LinkInfo>> ListLinks(RtnlSocket& socket);
 // NOT_FOUND: no such link. Deletes both ends of a veth pair.
 absl::Status DeleteLink(RtnlSocket& socket, uint32_t ifindex);
 

@@ -67,6 +67,16 @@ bool AliasMatches(absl::string_view alias, absl::string_view ifname,
   return alias == MakeAlias(AliasName(alias), ifname, container_id);
 }
 
+bool IsUnfinished(const LinkInfo& link) {
+  return link.kind == "veth" && link.alias.empty() && link.group == kPodGroup;
+}
+
+bool IsHostEndOf(const LinkInfo& link, absl::string_view ifname,
+                 absl::string_view container_id) {
+  return IsUnfinished(link) || (link.kind == "veth" &&
+                                AliasMatches(link.alias, ifname, container_id));
+}
+
 absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec) {
   RtnlMessage request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
   request.PutString(IFLA_IFNAME, spec.host_name);

@@ -40,6 +40,12 @@ absl::string_view AliasName(absl::string_view alias);
 // Whether the alias is that of this container's interface, of any network.
 bool AliasMatches(absl::string_view alias, absl::string_view ifname,
                   absl::string_view container_id);
+// Whether the link is a host end that an ADD died over before it could write
+// the alias.
+bool IsUnfinished(const LinkInfo& link);
+// Whether the link is the host end of this container's interface.
+bool IsHostEndOf(const LinkInfo& link, absl::string_view ifname,
+                 absl::string_view container_id);
 
 // Makes the pair: the pod's end directly in its namespace, with its name. Both
 // ends are down. ALREADY_EXISTS: a name is taken; nothing was made.
