@@ -5,13 +5,15 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "netlink/message_writer.h"
 #include "netlink/netlink_links.h"
 #include "netlink/netlink_socket.h"
@@ -26,21 +28,21 @@ using testing::Contains;
 class Told {
  public:
   void Link(const std::string& name) {
-    absl::MutexLock lock(&mu_);
-    while (held_) cond_.Wait(&mu_);
+    std::unique_lock<std::mutex> lock(mu_);
+    cond_.wait(lock, [this] { return !held_; });
     names_.push_back(name);
-    cond_.SignalAll();
+    cond_.notify_all();
   }
   void Lost() {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard<std::mutex> lock(mu_);
     lost_ = true;
-    cond_.SignalAll();
+    cond_.notify_all();
   }
   // The monitor's thread waits in its next call until it is let go.
   void Hold(bool held) {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard<std::mutex> lock(mu_);
     held_ = held;
-    cond_.SignalAll();
+    cond_.notify_all();
   }
   bool WaitForLink(const std::string& name) {
     return Wait([&] {
@@ -51,30 +53,26 @@ class Told {
     return Wait([&] { return lost_; });
   }
   void Forget() {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard<std::mutex> lock(mu_);
     names_.clear();
   }
   std::vector<std::string> names() {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard<std::mutex> lock(mu_);
     return names_;
   }
   bool lost() {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard<std::mutex> lock(mu_);
     return lost_;
   }
 
  private:
   bool Wait(const std::function<bool()>& done) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(20);
-    absl::MutexLock lock(&mu_);
-    while (!done()) {
-      if (cond_.WaitWithDeadline(&mu_, deadline)) return done();
-    }
-    return true;
+    std::unique_lock<std::mutex> lock(mu_);
+    return cond_.wait_for(lock, std::chrono::seconds(20), done);
   }
 
-  absl::Mutex mu_;
-  absl::CondVar cond_;
+  std::mutex mu_;
+  std::condition_variable cond_;
   bool held_ = false;
   bool lost_ = false;
   std::vector<std::string> names_;
