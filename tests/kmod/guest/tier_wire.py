@@ -16,7 +16,7 @@ import lab
 UNDERLAYS = {
     "gso": {"router": True},
     "per-packet": {"segment": False},
-    "underlay-gro": {"segment": False, "gro": True},
+    "underlay-gro": {"segment": False, "gro": True, "tap": True},
     "mtu-1500": {"segment": False, "clamp": 0, "mtu": 1500},
     "mss-1400": {"segment": False, "mss": 1400},
 }
@@ -38,9 +38,12 @@ PER_PACKET = ("tso", "off", "gso", "off", "tx-gre-segmentation", "off")
 class Site(lab.Lab):
     """Both ends have the module; a host h1 behind the dut; the peer is the far host."""
 
-    def __init__(self, router=False, segment=True, gro=False, mss=None, mtu=1458, clamp=1):
+    def __init__(self, router=False, segment=True, gro=False, tap=False, mss=None, mtu=1458, clamp=1):
         super().__init__()
         self.mss = mss
+        self.watch = (self.peer, "u0")
+        if tap:
+            self.add_tap()
         if router:
             self.add_router()
         elif not segment:
@@ -75,6 +78,26 @@ class Site(lab.Lab):
         self.dut.ip("route add 10.1.0.0/24 via 10.0.0.2")
         self.far = "10.1.0.2"
 
+    def add_tap(self):
+        """A bridge in the cable, where packets are seen before the peer's GRO merges them."""
+        tap = self.netns("tap")
+        self.peer.ip("link set u0 netns tap")
+        tap.ip(
+            "link add br0 type bridge",
+            "link set br0 up",
+            "link set u0 address 02:00:00:00:00:0c",
+            "link set u0 up master br0",
+            "link add p1 type veth peer name u0 netns peer address " + lab.PEER_MAC,
+            "link set p1 up master br0",
+        )
+        ethtool(tap, "p1", *PER_PACKET)
+        self.peer.ip(
+            "link set u0 up",
+            "addr add 10.0.0.2/24 dev u0",
+            "neigh replace 10.0.0.1 lladdr %s dev u0 nud permanent" % lab.DUT_MAC,
+        )
+        self.watch = (tap, "u0")
+
     def add_host(self):
         """A host whose TCP the dut forwards into the tunnel, merged by GRO on the way in."""
         self.host = self.netns("host")
@@ -104,7 +127,7 @@ def iperf(site, ns, seconds, write, udp=False):
 def capture(name, options, count):
     """One underlay; returns whether its packets were right."""
     site = Site(**options)
-    check = spawn(site.peer, "/lab/wirecheck", "u0", str(count), "20")
+    check = spawn(site.watch[0], "/lab/wirecheck", site.watch[1], str(count), "20")
     try:
         assert check.stdout.readline().strip() == "WIRE ready"
         start, turn = time.monotonic(), 0

@@ -130,7 +130,7 @@ static void check_packet(const uint8_t *ip, unsigned n, int summed)
 int main(int argc, char **argv)
 {
 	struct sockaddr_ll where = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), // a bridge takes the others first
 	};
 	static uint8_t data[1 << 17];
 	struct tpacket_stats stats = { 0 };
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 		if (poll(&p, 1, timeout) == 0)
 			break;
 		n = recvmsg(fd, &msg, 0);
-		if (n < 34)
+		if (n < 34 || be16(data + 12) != ETH_P_IP)
 			continue;
 		aux = (void *)CMSG_DATA(CMSG_FIRSTHDR(&msg));
 		check_packet(data + 14, n - 14,
