@@ -16,7 +16,8 @@ namespace eoip::cni {
 namespace {
 
 constexpr absl::Duration kCreateTimeout = absl::Seconds(10);
-constexpr absl::Duration kRestartTime = absl::Seconds(3);
+constexpr absl::Duration kRestartTime = absl::Seconds(5);
+constexpr absl::Duration kBusyTime = absl::Seconds(30);
 constexpr absl::Duration kDeleteTimeout = absl::Seconds(1);
 
 CniCode CodeFor(absl::StatusCode code) {
@@ -93,11 +94,18 @@ absl::StatusOr<v1::Attachment> Agent::CreateAttachment(
   const absl::Time start = absl::Now();
   while (true) {
     v1::Attachment answer;
+    const absl::Time deadline = absl::Now() + kCreateTimeout;
     const absl::Status status = stubs().Call(
         *stubs().attachments, &v1::AttachmentService::Stub::CreateAttachment,
-        ask, &answer, start + kCreateTimeout, socket_, traceparent_);
+        ask, &answer, deadline, socket_, traceparent_);
     if (status.ok()) return answer;
-    if (!absl::IsUnavailable(status) || absl::Now() > start + kRestartTime) {
+    // It says that it did not get round to it: many pods start at once. Our own
+    // deadline means that it says nothing.
+    const bool busy =
+        absl::IsResourceExhausted(status) ||
+        (absl::IsDeadlineExceeded(status) && absl::Now() < deadline);
+    if (!(absl::IsUnavailable(status) && absl::Now() < start + kRestartTime) &&
+        !(busy && absl::Now() < start + kBusyTime)) {
       return ToCniError(status, "CreateAttachment");
     }
     absl::SleepFor(absl::Milliseconds(50));

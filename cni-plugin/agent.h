@@ -27,7 +27,8 @@ class Agent {
   explicit Agent(const Request& request);
   ~Agent();
 
-  // Tries again for a short while when the agent is away: it may be restarting.
+  // Tries again for 5 s when the agent is away (it may be restarting) and for
+  // 30 s when it answers that it has too much to do; 11 after 10 s of silence.
   absl::StatusOr<v1::Attachment> CreateAttachment(
       const v1::Attachment& attachment);
   // No error when there is no such attachment.

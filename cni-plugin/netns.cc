@@ -8,12 +8,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "base/log.h"
 #include "base/status.h"
 #include "cni_error.h"
 
@@ -51,16 +50,12 @@ absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own) {
 
 absl::Status RunInNetns(int netns_fd,
                         const std::function<absl::Status()>& body) {
-  UniqueFd own(::open(kOwnNetns, O_RDONLY | O_CLOEXEC));
-  if (!own.valid()) return ErrnoToStatus(errno, kOwnNetns);
-  if (::setns(netns_fd, CLONE_NEWNET) != 0) {
-    return ErrnoToStatus(errno, "enter the pod's network namespace");
-  }
-  absl::Status status = body();
-  if (::setns(own.get(), CLONE_NEWNET) != 0) {
-    LogError("cannot leave the pod's network namespace: ", strerror(errno));
-    std::abort();
-  }
+  absl::Status status;
+  std::thread([&] {
+    status = ::setns(netns_fd, CLONE_NEWNET) == 0
+                 ? body()
+                 : ErrnoToStatus(errno, "enter the pod's network namespace");
+  }).join();
   return status;
 }
 

@@ -17,9 +17,9 @@ namespace eoip::cni {
 // allow_own, the namespace that this process is in.
 absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own);
 
-// Runs body with the calling thread in the namespace, then returns to the
-// thread's own one. Ends the process if it cannot return: everything after
-// would happen in the wrong place. Other threads are not touched.
+// Runs body on a thread of its own in the namespace, and waits for it. No other
+// thread is ever anywhere but in the process's own namespace. A socket that body
+// opens stays in the pod's.
 absl::Status RunInNetns(int netns_fd,
                         const std::function<absl::Status()>& body);
 

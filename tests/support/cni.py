@@ -116,9 +116,16 @@ class Cni:
 
     def attachments(self, network="-"):
         from node import attachment_pb2
-        return list(self.node.attachments.ListAttachments(
-            attachment_pb2.ListAttachmentsRequest(parent=f"networks/{network}"),
-            timeout=5).attachments)
+        found, token = [], ""
+        while True:
+            page = self.node.attachments.ListAttachments(
+                attachment_pb2.ListAttachmentsRequest(
+                    parent=f"networks/{network}", page_size=1000, page_token=token),
+                timeout=5)
+            found += page.attachments
+            token = page.next_page_token
+            if not token:
+                return found
 
     def state(self):
         """Everything an ADD may leave: links, FDB, VLANs, records."""
