@@ -136,7 +136,7 @@ TUNNELS = [
     ("duplicate key", tunnel(remote="192.0.2.2", local="192.0.2.1", tunnel_id=1), EXISTS,
      "tunnels/used"),
     ("name of a network", tunnel(name="tunnels/net"), EXISTS, "net"),
-    ("id on ipip", tunnel(kind=tunnel_pb2.IPIP), INVALID, "tunnel.tunnel_id"),
+    ("kind ipip", tunnel(kind=tunnel_pb2.IPIP), UNBUILT, "tunnel.kind"),
 ]
 
 
@@ -156,7 +156,6 @@ def update(paths=(), etag="", **fields):
 
 UPDATES = [
     ("kind", update(["kind"], kind=EOIPV6), INVALID, "tunnel.kind"),
-    ("name in the mask", update(["name"]), INVALID, "name"),
     ("unknown path", update(["colour"]), INVALID, "update_mask"),
     ("output field", update(["status"]), INVALID, "status"),
     ("mtu", update(["mtu"], mtu=5), INVALID, "tunnel.mtu"),
@@ -192,9 +191,9 @@ NETWORKS = [
     ("second port's link", network(ports=[port(), network_pb2.NetworkPort(link="a b")]),
      INVALID, "network.ports[1].link"),
     ("port twice", network(ports=[port(), port()]), INVALID, "network.ports[1]"),
-    ("port of another network", network(ports=[port("tunnels/used")]), EXISTS,
+    ("port of another network", network(ports=[port("tunnels/used")]), REFUSED,
      "network.ports[0]"),
-    ("pvid without filtering", network(ports=[port(pvid=5)]), INVALID,
+    ("pvid without filtering", network(ports=[port(pvid=5)]), UNBUILT,
      "network.ports[0].pvid"),
     ("pvid 4095", network(vlan_filtering=True, ports=[port(pvid=4095)]), INVALID,
      "network.ports[0].pvid"),
@@ -230,8 +229,8 @@ ATTACHMENTS = [
     ("mac", attachment(mac="01:00:00:00:00:00"), INVALID, "attachment.mac"),
     ("address", attachment(addresses=["x"]), INVALID, "attachment.addresses[0]"),
     ("vlan 4095", attachment(vlan=4095), INVALID, "attachment.vlan"),
-    ("vlan without filtering", attachment(vlan=5), INVALID, "attachment.vlan"),
-    ("trunk without filtering", attachment(trunk=[network_pb2.VlanRange(first=5)]), INVALID,
+    ("vlan without filtering", attachment(vlan=5), UNBUILT, "attachment.vlan"),
+    ("trunk without filtering", attachment(trunk=[network_pb2.VlanRange(first=5)]), UNBUILT,
      "attachment.trunk"),
     ("locked", attachment(locked=True), UNBUILT, "attachment.locked"),
     ("no such network", attachment(name="networks/none/attachments/a"), MISSING,
