@@ -155,7 +155,10 @@ def update(paths=(), etag="", **fields):
 
 
 UPDATES = [
-    ("kind", update(["kind"], kind=EOIPV6), INVALID, "tunnel.kind"),
+    ("kind alone, against its addresses", update(["kind"], kind=EOIPV6), INVALID, "tunnel."),
+    ("kind with addresses of its family", update(
+        ["kind", "remote", "local"], kind=EOIPV6, remote="2001:db8::9"), INVALID,
+     "tunnel.kind"),
     ("unknown path", update(["colour"]), INVALID, "update_mask"),
     ("output field", update(["status"]), INVALID, "status"),
     ("mtu", update(["mtu"], mtu=5), INVALID, "tunnel.mtu"),

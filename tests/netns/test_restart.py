@@ -83,9 +83,10 @@ def killed_at(node, calls, number, operation):
         ["strace", "-q", "-f", "-o", "/dev/null", "-p", node.agent.pid, "-e",
          f"inject={calls}:signal=KILL:when={number}"], node.lab.folder / "strace.log")
     node.lab.processes.append(trace)
-    wait_until(lambda: trace_attached(node.agent.pid) or not trace.alive(), 10,
-               "strace to attach")
-    assert trace.alive(), trace.text()
+    wait_until(lambda: not trace.alive() or not node.agent.alive()
+               or trace_attached(node.agent.pid), 10, "strace to attach")
+    # The agent makes such calls by itself too, and may be gone already.
+    assert trace.alive() or not node.agent.alive(), trace.text()
     try:
         operation()
     except grpc.RpcError as error:
@@ -171,7 +172,7 @@ def test_killed_at_every_step_the_next_start_converges(lab, operation):
             node.start_agent()
             converged(node)
             assert node.tunnel("other").status.state == State.ACTIVE
-            assert node.status().problems == [], node.status().problems
+            assert not node.status().problems, node.status().problems
             clear(node)
             kills += killed
             if not killed:
