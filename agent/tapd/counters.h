@@ -72,6 +72,7 @@ struct TunnelCounters {
   Counter tx_super_frames;
   Counter rx_super_frames;
   Counter rx_clamped;
+  Counter tx_fast_packets;
   DropCounters drops;
 };
 

@@ -12,13 +12,16 @@
 namespace eoip::tapd {
 
 const char kUsage[] =
-    R"(usage: eoip-tapd [--socket PATH] [--workers N] [--log-level LEVEL]
+    R"(usage: eoip-tapd [--socket PATH] [--workers N] [--fast-send on|off]
+                 [--log-level LEVEL]
 
 Carries EoIP and EoIPv6 tunnels in user space, as eoip-agent tells it over a
 unix socket.
 
   --socket PATH      control socket (default /run/eoip/tapd.sock)
   --workers N        forwarding threads (default 1)
+  --fast-send on|off send past the IP stack where the route is plain, so that
+                     output hooks of nftables see few packets (default on)
   --log-level LEVEL  error, warning, info or debug (default info)
   --version          print the version
   --help             print this text
@@ -39,6 +42,14 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value,
           "--workers ", value, ": must be a number from 1 to ", kMaxWorkers));
     }
     flags->workers = n;
+    return absl::OkStatus();
+  }
+  if (name == "fast-send") {
+    if (value != "on" && value != "off") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--fast-send ", value, ": must be on or off"));
+    }
+    flags->fast_send = value == "on";
     return absl::OkStatus();
   }
   if (name == "log-level") {

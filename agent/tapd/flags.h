@@ -12,6 +12,7 @@ namespace eoip::tapd {
 struct Flags {
   std::string socket = "/run/eoip/tapd.sock";
   int workers = 1;
+  bool fast_send = true;
   std::string log_level = "info";
   bool help = false;
   bool version = false;

@@ -28,6 +28,8 @@ TEST(ParseFlags, NamesTheFlagAndTheValue) {
         << bad;
   }
   EXPECT_FALSE(ParseFlags({"--log-level=loud"}).ok());
+  EXPECT_FALSE(ParseFlags({"--fast-send=maybe"}).ok());
+  EXPECT_FALSE(ParseFlags({"--fast-send=off"})->fast_send);
 }
 
 }  // namespace

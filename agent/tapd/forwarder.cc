@@ -47,11 +47,12 @@ std::string DescribeSendError(const TunnelConfig& config, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers) {
+absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers,
+                                                            bool fast_send) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder());
   for (int i = 0; i < workers; ++i) {
     EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
-                          Worker::Start(i, workers));
+                          Worker::Start(i, workers, fast_send));
     forwarder->workers_.push_back(std::move(worker));
   }
   return forwarder;
@@ -237,6 +238,7 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
   uint64_t rx_keepalives = 0, tx_keepalives = 0;
   uint64_t rx_super_frames = 0, tx_super_frames = 0, rx_clamped = 0;
+  uint64_t tx_fast_packets = 0;
   v1::Counters* counters = out.mutable_counters();
   for (const auto& slot : tunnel->slots()) {
     const TunnelCounters& c = slot->counters;
@@ -249,6 +251,7 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
     rx_super_frames += c.rx_super_frames.Get();
     tx_super_frames += c.tx_super_frames.Get();
     rx_clamped += c.rx_clamped.Get();
+    tx_fast_packets += c.tx_fast_packets.Get();
     AddDrops(c.drops, counters->mutable_drops());
   }
   counters->set_rx_packets(rx_packets);
@@ -260,6 +263,7 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   counters->set_rx_super_frames(rx_super_frames);
   counters->set_tx_super_frames(tx_super_frames);
   counters->set_rx_clamped(rx_clamped);
+  counters->set_tx_fast_packets(tx_fast_packets);
   return out;
 }
 

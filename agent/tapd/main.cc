@@ -35,7 +35,7 @@ int Serve(const Flags& flags) {
     LogError(confined.message());
     return 1;
   }
-  auto forwarder = Forwarder::Start(flags.workers);
+  auto forwarder = Forwarder::Start(flags.workers, flags.fast_send);
   if (!forwarder.ok()) {
     LogError(forwarder.status().message());
     return 1;

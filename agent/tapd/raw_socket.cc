@@ -100,4 +100,11 @@ absl::StatusOr<UniqueFd> OpenRawV6(int worker, int workers) {
   return fd;
 }
 
+absl::StatusOr<UniqueFd> OpenPacketSocket() {
+  UniqueFd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return ErrnoToStatus(errno, "packet socket");
+  SetBuffers(fd.get());
+  return fd;
+}
+
 }  // namespace eoip::tapd

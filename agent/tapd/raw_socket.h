@@ -23,6 +23,9 @@ absl::StatusOr<UniqueFd> OpenRawV4Df();
 // packet.
 absl::StatusOr<UniqueFd> OpenRawV6(int worker, int workers);
 
+// A packet socket that sends Ethernet frames and receives nothing.
+absl::StatusOr<UniqueFd> OpenPacketSocket();
+
 }  // namespace eoip::tapd
 
 #endif  // EOIP_TAPD_RAW_SOCKET_H_

@@ -58,6 +58,10 @@ std::optional<Segmenter> Segmenter::Make(const VnetHeader& vnet,
   // Behind an IPv6 header there may be extensions, which are copied.
   const bool place_fits =
       s.ipv6_ ? s.l4_at_ >= s.ip_at_ + ip_size : s.l4_at_ == s.ip_at_ + ip_size;
+  // The last extension header would have to be found to check it there.
+  const bool extended = s.ipv6_ && s.l4_at_ != s.ip_at_ + ip_size;
+  const uint8_t protocol = header[s.ipv6_ ? 6 : 9];
+  if (!extended && protocol != (s.tcp_ ? kTcp : kUdp)) return std::nullopt;
   const size_t least = s.tcp_ ? 20 : 8;
   if (!place_fits || ip_size < 20 || frame.size() < s.l4_at_ + least ||
       vnet.checksum_offset != (s.tcp_ ? kTcpChecksumAt : kUdpChecksumAt)) {

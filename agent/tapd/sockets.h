@@ -11,6 +11,8 @@ struct RawSockets {
   UniqueFd v4;
   UniqueFd v4_df;
   UniqueFd v6;
+  // Sends on link paths; not open: there are none.
+  UniqueFd packet;
 };
 
 }  // namespace eoip::tapd

@@ -17,6 +17,10 @@ constexpr size_t kMaxRead = kVnetHeaderSize + 65536 + 64;
 constexpr size_t kArenaSize = 4 * kMaxRead;
 // Reads of one tunnel before the others have their turn.
 constexpr int kFairShare = 64;
+// How often a tunnel's packets go through the IP stack all the same, and how
+// often at most its path is looked for.
+constexpr int64_t kStackIntervalNs = 1'000'000'000;
+constexpr int64_t kAskIntervalNs = 20'000'000;
 
 }  // namespace
 
@@ -24,6 +28,7 @@ Transmitter::Transmitter(const RawSockets* sockets)
     : batch_(sockets), arena_(new uint8_t[kArenaSize]) {}
 
 bool Transmitter::ReadTap(TunnelSlot* slot) {
+  UpdatePath(slot);
   for (int i = 0; i < kFairShare; ++i) {
     if (batch_.full() || kArenaSize - arena_used_ < kMaxRead) Flush();
     uint8_t* buffer = arena_.get() + arena_used_;
@@ -58,6 +63,7 @@ void Transmitter::QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
   const uint8_t tos = OuterTos(slot->config.dscp, inner);
   const bool dont_fragment =
       slot->config.inherit_df && inner.has_value() && inner->dont_fragment;
+  const bool use_path = MayUsePath(slot, tos, dont_fragment);
   if (vnet.gso_type != VnetHeader::kGsoNone) {
     const std::optional<Segmenter> segmenter = Segmenter::Make(vnet, frame);
     if (!segmenter.has_value()) {
@@ -65,31 +71,60 @@ void Transmitter::QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
       return;
     }
     slot->counters.tx_super_frames.Add(1);
-    QueueSegments(slot, *segmenter, tos, dont_fragment);
+    QueueSegments(slot, *segmenter, tos, dont_fragment, use_path);
     return;
   }
   if (!FinishChecksum(vnet, frame)) {
     slot->counters.drops.Add(Drop::kBadOffload);
     return;
   }
-  batch_.Add(slot, {}, frame, tos, dont_fragment);
+  batch_.Add(slot, {}, frame, tos, dont_fragment, use_path);
 }
 
 void Transmitter::QueueSegments(TunnelSlot* slot, const Segmenter& segmenter,
-                                uint8_t tos, bool dont_fragment) {
+                                uint8_t tos, bool dont_fragment,
+                                bool use_path) {
   std::array<uint8_t, kMaxSegmentHead> head;
   for (size_t i = 0; i < segmenter.count(); ++i) {
     // Of the batch only: the payloads to come are still in the arena.
     if (batch_.full()) batch_.Flush();
     segmenter.WriteHead(i, head.data());
     batch_.Add(slot, absl::MakeConstSpan(head.data(), segmenter.head_size()),
-               segmenter.Payload(i), tos, dont_fragment);
+               segmenter.Payload(i), tos, dont_fragment,
+               use_path && slot->path.has_value());
   }
+}
+
+// Routes may depend on the DSCP, and with DF the path's own limit counts: only
+// the IP stack knows those.
+bool Transmitter::MayUsePath(TunnelSlot* slot, uint8_t tos,
+                             bool dont_fragment) {
+  return slot->path.has_value() && !dont_fragment && (tos & ~kEcnMask) == 0;
+}
+
+void Transmitter::UpdatePath(TunnelSlot* slot) {
+  if (paths_ == nullptr) return;
+  const int64_t now_ns = NowNs();
+  if (now_ns >= slot->stack_due_ns) {
+    // From time to time a round goes through the IP stack, so that the kernel
+    // sees that the neighbour is used and asks whether it is still there.
+    slot->stack_due_ns = now_ns + kStackIntervalNs;
+    slot->path.reset();
+    slot->path_generation = 0;
+    return;
+  }
+  if (slot->path_generation == paths_->generation()) return;
+  slot->path.reset();
+  if (now_ns - slot->path_asked_ns < kAskIntervalNs) return;
+  slot->path_asked_ns = now_ns;
+  slot->path_generation = paths_->generation();
+  slot->path = paths_->Find(slot->config);
 }
 
 void Transmitter::SendKeepalive(TunnelSlot* slot) {
   if (batch_.full()) Flush();
-  batch_.Add(slot, {}, {}, OuterTos(slot->config.dscp, std::nullopt), false);
+  batch_.Add(slot, {}, {}, OuterTos(slot->config.dscp, std::nullopt), false,
+             false);
 }
 
 void Transmitter::Flush() {

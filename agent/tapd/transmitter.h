@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "absl/types/span.h"
+#include "tapd/path_finder.h"
 #include "tapd/segment.h"
 #include "tapd/sockets.h"
 #include "tapd/tunnel.h"
@@ -17,7 +18,10 @@ namespace eoip::tapd {
 
 class Transmitter {
  public:
+  // Both must outlive the transmitter.
   explicit Transmitter(const RawSockets* sockets);
+  // Without, all packets go through the IP stack.
+  void UsePaths(PathFinder* paths) { paths_ = paths; }
 
   // Reads what the TAP has, up to a fair share, and queues it. False: the link
   // is gone, nobody should poll it any more.
@@ -37,8 +41,11 @@ class Transmitter {
   void QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
                   absl::Span<uint8_t> frame);
   void QueueSegments(TunnelSlot* slot, const Segmenter& segmenter, uint8_t tos,
-                     bool dont_fragment);
+                     bool dont_fragment, bool use_path);
+  bool MayUsePath(TunnelSlot* slot, uint8_t tos, bool dont_fragment);
+  void UpdatePath(TunnelSlot* slot);
 
+  PathFinder* paths_ = nullptr;
   TxBatch batch_;
   // Frames stay here until they are sent.
   std::unique_ptr<uint8_t[]> arena_;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "tapd/counters.h"
 #include "tapd/keepalive_clock.h"
+#include "tapd/link_path.h"
 #include "tapd/outer_header.h"
 #include "tapd/tap_link.h"
 #include "tapd/tunnel_config.h"
@@ -34,6 +36,12 @@ struct TunnelSlot {
   int tap_fd = -1;
   bool watched = false;  // tap_fd is in the worker's epoll set
   TunnelCounters counters;
+  // The way past the IP stack, see path_finder.h, as of path_generation.
+  std::optional<LinkPath> path;
+  uint64_t path_generation = 0;
+  int64_t path_asked_ns = 0;
+  // When a packet has to go through the IP stack again.
+  int64_t stack_due_ns = 0;
   // The home worker's only: it sends the keepalives and finds the peer dead.
   bool home = false;
   KeepaliveClock clock;

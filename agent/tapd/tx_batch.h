@@ -4,6 +4,7 @@
 #ifndef EOIP_TAPD_TX_BATCH_H_
 #define EOIP_TAPD_TX_BATCH_H_
 
+#include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -35,9 +36,11 @@ class TxBatch {
 
   // Adds the packet that carries the frame head + body, or a keepalive where
   // both are empty. head is copied (at most kMaxHead bytes), body must stay
-  // until Flush. The batch must not be full.
+  // until Flush. The batch must not be full. use_path: on slot->path, which is
+  // there, if the packet fits; else through the IP stack.
   void Add(TunnelSlot* slot, absl::Span<const uint8_t> head,
-           absl::Span<const uint8_t> body, uint8_t tos, bool dont_fragment);
+           absl::Span<const uint8_t> body, uint8_t tos, bool dont_fragment,
+           bool use_path);
 
   // Sends all, in order per socket; counts what went and what did not at the
   // tunnels. Waits a little where the kernel's buffers are full.
@@ -47,22 +50,32 @@ class TxBatch {
   const BatchCounters& counters() const { return counters_; }
 
  private:
+  static constexpr size_t kHeadAt = kLinkHeaderSizeV6 + 8;
+
   struct Packet {
     TunnelSlot* slot;
     int fd;
     uint32_t frame_size;
     std::array<iovec, 2> iov;
     alignas(cmsghdr) std::array<uint8_t, kControlSize> control;
-    std::array<uint8_t, 8 + kMaxHead> head;
+    sockaddr_ll link;
+    // Ethernet, IP and EoIP header, right before kHeadAt, then the head.
+    std::array<uint8_t, kHeadAt + kMaxHead> head;
   };
 
   int SocketOf(const TunnelSlot& slot, bool dont_fragment) const;
+  void AddressByPath(Packet* packet, uint8_t tos, msghdr* message);
+  void AddressByStack(Packet* packet, uint8_t tos, bool dont_fragment,
+                      msghdr* message);
   void CountSent(size_t first, size_t count);
   void CountFailed(size_t index, int error);
 
   const RawSockets* sockets_;
   BatchCounters counters_;
   size_t size_ = 0;
+  // Of packets on link paths, all tunnels: two to one peer must not share ids,
+  // as a router may fragment them.
+  uint16_t next_ip_id_ = 0;
   std::unique_ptr<std::array<Packet, kMaxPackets>> packets_;
   std::array<mmsghdr, kMaxPackets> messages_{};
 };

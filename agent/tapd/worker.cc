@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/log.h"
 #include "base/status.h"
 #include "tapd/raw_socket.h"
 
@@ -20,6 +21,7 @@ namespace {
 constexpr uint64_t kWakeEvent = 0;
 constexpr uint64_t kV4Event = 1;
 constexpr uint64_t kV6Event = 2;
+constexpr uint64_t kPathEvent = 3;
 
 // Batches of one socket before the TAPs have their turn.
 constexpr int kReceiveRounds = 4;
@@ -27,13 +29,14 @@ constexpr int kMaxEvents = 64;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(int index, int workers) {
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(int index, int workers,
+                                                      bool fast_send) {
   std::unique_ptr<Worker> worker(new Worker(index, workers));
-  EOIP_RETURN_IF_ERROR(worker->Init());
+  EOIP_RETURN_IF_ERROR(worker->Init(fast_send));
   return worker;
 }
 
-absl::Status Worker::Init() {
+absl::Status Worker::Init(bool fast_send) {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll_.valid() || !wake_.valid()) {
@@ -45,7 +48,28 @@ absl::Status Worker::Init() {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
     return ErrnoToStatus(errno, "start a worker");
   }
+  if (fast_send) {
+    // The tunnels run without, just slower.
+    const absl::Status status = OpenPaths();
+    if (!status.ok()) LogWarning("no fast send path: ", status.message());
+  }
   thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+absl::Status Worker::OpenPaths() {
+  EOIP_ASSIGN_OR_RETURN(UniqueFd packet, OpenPacketSocket());
+  EOIP_ASSIGN_OR_RETURN(std::unique_ptr<PathFinder> paths, PathFinder::Open());
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kPathEvent;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, paths->monitor_fd(), &event) !=
+      0) {
+    return ErrnoToStatus(errno, "watch the routes");
+  }
+  sockets_.packet = std::move(packet);
+  paths_ = std::move(paths);
+  transmitter_.UsePaths(paths_.get());
   return absl::OkStatus();
 }
 
@@ -102,6 +126,8 @@ void Worker::HandleEvent(uint64_t data) {
     ReceiveAll(sockets_.v4.get(), false);
   } else if (data == kV6Event) {
     ReceiveAll(sockets_.v6.get(), true);
+  } else if (data == kPathEvent) {
+    paths_->Drain();
   } else {
     auto* slot = reinterpret_cast<TunnelSlot*>(data);
     if (!transmitter_.ReadTap(slot)) Unwatch(slot);
@@ -232,6 +258,9 @@ void Worker::Change(TunnelSlot* slot, const TunnelConfig& config) {
   receiver_.table().Erase(slot->config);
   slot->config = config;
   slot->outer = MakeOuterHeader(config);
+  slot->path.reset();
+  slot->path_generation = 0;
+  slot->path_asked_ns = 0;
   receiver_.table().Insert(config, slot);
   StartClock(slot);
 }

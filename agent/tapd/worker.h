@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/unique_fd.h"
+#include "tapd/path_finder.h"
 #include "tapd/receiver.h"
 #include "tapd/sockets.h"
 #include "tapd/transmitter.h"
@@ -27,9 +28,11 @@ namespace eoip::tapd {
 
 class Worker {
  public:
+  // fast_send: past the IP stack where that is possible (link_path.h).
   // Starts the thread of worker number 0 <= index < workers.
   // RESOURCE_EXHAUSTED: no descriptors.
-  static absl::StatusOr<std::unique_ptr<Worker>> Start(int index, int workers);
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(int index, int workers,
+                                                       bool fast_send);
   // Stops the thread. Slots that are still there must outlive the worker.
   ~Worker();
 
@@ -63,7 +66,8 @@ class Worker {
  private:
   Worker(int index, int workers)
       : index_(index), workers_(workers), transmitter_(&sockets_) {}
-  absl::Status Init();
+  absl::Status Init(bool fast_send);
+  absl::Status OpenPaths();
   void Run();
   int TimeoutMs() const;
   void HandleEvent(uint64_t data);
@@ -87,6 +91,7 @@ class Worker {
   UniqueFd epoll_;
   UniqueFd wake_;
   RawSockets sockets_;
+  std::unique_ptr<PathFinder> paths_;
   Receiver receiver_;
   Transmitter transmitter_;
   std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
