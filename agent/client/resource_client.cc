@@ -119,7 +119,6 @@ class GrpcResourceClient : public ResourceClient {
     typename Api::DeleteRequest request;
     request.set_name(std::string(name));
     request.set_etag(options.etag);
-    request.set_allow_missing(options.allow_missing);
     request.set_validate_only(options.validate_only);
     google::protobuf::Empty nothing;
     return Call(Api::kDelete, request, &nothing);

@@ -30,7 +30,6 @@ struct UpdateOptions {
 
 struct DeleteOptions {
   std::string etag;
-  bool allow_missing = false;
   bool validate_only = false;
 };
 

@@ -13,11 +13,14 @@ namespace {
 
 int DeleteOne(Session& session, const Resource& resource,
               client::ResourceClient& client, const std::string& name) {
-  absl::Status status =
-      client.Delete(name, {.etag = session.options.etag,
-                           .allow_missing = session.options.if_exists,
-                           .validate_only = session.options.dry_run});
-  if (status.ok() && session.options.wait && !session.options.dry_run) {
+  absl::Status status = client.Delete(
+      name,
+      {.etag = session.options.etag, .validate_only = session.options.dry_run});
+  // Not the API's allow_missing, which does not tell what it did.
+  const bool absent = session.options.if_exists && absl::IsNotFound(status);
+  if (absent) status = absl::OkStatus();
+  if (status.ok() && !absent && session.options.wait &&
+      !session.options.dry_run) {
     status =
         WaitForState(client, name, kDeleted,
                      absl::Now() + *session.options.wait, client.New().get());
@@ -30,7 +33,7 @@ int DeleteOne(Session& session, const Resource& resource,
   }
   if (session.options.output == Output::kTable ||
       session.options.output == Output::kWide) {
-    session.console.out << name << " deleted"
+    session.console.out << name << (absent ? " does not exist" : " deleted")
                         << (session.options.dry_run ? " (dry run)" : "")
                         << "\n";
   }

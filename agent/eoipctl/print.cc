@@ -219,15 +219,18 @@ std::string Render(absl::string_view json, Output output) {
       output == Output::kYaml ? JsonToYaml(json) : std::string(json), "\n");
 }
 
+std::string IndentJson(absl::string_view json) {
+  return absl::StrReplaceAll(json, {{"\n", "\n "}});
+}
+
 std::string JsonArray(const Messages& messages) {
   if (messages.empty()) return "[]";
+  std::vector<std::string> items;
+  for (const auto& message : messages) {
+    items.push_back(ToJson(*message, /*indented=*/true));
+  }
   return absl::StrCat(
-      "[\n",
-      absl::StrJoin(messages, ",\n",
-                    [](std::string* out, const auto& message) {
-                      out->append(ToJson(*message, /*indented=*/true));
-                    }),
-      "\n]");
+      IndentJson(absl::StrCat("[\n", absl::StrJoin(items, ",\n"))), "\n]");
 }
 
 std::string FormatList(const Resource& resource, const Messages& messages,

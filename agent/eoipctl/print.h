@@ -40,6 +40,9 @@ std::string JsonToYaml(absl::string_view json);
 // A JSON text, as it is or as YAML, ended by a newline.
 std::string Render(absl::string_view json, Output output);
 
+// json one level deeper (all but its first line; a JSON string has no newline).
+std::string IndentJson(absl::string_view json);
+
 // "[...]" of messages.
 std::string JsonArray(const Messages& messages);
 

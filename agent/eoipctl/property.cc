@@ -155,6 +155,12 @@ absl::Status UnknownWord(const std::vector<Property>& properties,
                                                  "'", Suggestion(word, known)));
 }
 
+// Whether the field at path is outer or a part of it.
+bool IsInside(absl::string_view path, absl::string_view outer) {
+  return absl::ConsumePrefix(&path, outer) &&
+         (path.empty() || path[0] == '.' || path[0] == '[');
+}
+
 absl::Status SetName(absl::string_view name, Arguments* arguments) {
   if (name.empty()) return absl::InvalidArgumentError("name: it is empty");
   if (!arguments->name.empty()) {
@@ -248,12 +254,11 @@ std::string WordOfError(const std::vector<Property>& properties,
   if (!absl::ConsumePrefix(&message, absl::StrCat(noun, "."))) return "";
   const absl::string_view path = message.substr(0, message.find(':'));
   for (const Property& property : properties) {
-    // "keepalive.interval" is part of keepalive, "ports[0].pvid" of ports.
-    const bool inside = absl::StartsWith(path, property.path) &&
-                        (path.size() == property.path.size() ||
-                         path[property.path.size()] == '.' ||
-                         path[property.path.size()] == '[');
-    if (inside) return property.word;
+    // "keepalive.interval" is part of keepalive, "ports[0].pvid" of ports; and
+    // loop-protect's "loop_protect.enabled" is part of "loop_protect".
+    if (IsInside(path, property.path) || IsInside(property.path, path)) {
+      return property.word;
+    }
   }
   return "";
 }

@@ -290,7 +290,10 @@ TEST(WordOfError, TranslatesTheFieldsPath) {
             "remote-address");
   EXPECT_EQ(WordOfError(tunnel, "tunnel", "tunnel.keepalive.interval: 'x'"),
             "keepalive");
+  EXPECT_EQ(WordOfError(tunnel, "tunnel", "tunnel.loop_protect: 'set'"),
+            "loop-protect");
   EXPECT_EQ(WordOfError(tunnel, "tunnel", "tunnel.remotely: 'x'"), "");
+  EXPECT_EQ(WordOfError(tunnel, "tunnel", "tunnel.: 'x'"), "");
   EXPECT_EQ(WordOfError(tunnel, "tunnel", "no such tunnel"), "");
   EXPECT_EQ(WordOfError(Networks().properties, "network",
                         "network.ports[1].pvid: '4095'"),

@@ -43,11 +43,6 @@ absl::StatusOr<v1::AgentStatus> AskUntilReady(const Session& session) {
   }
 }
 
-absl::Status ListAll(const Session& session, const Resource& resource,
-                     Messages* messages) {
-  return session.ClientOf(resource)->List("", messages);
-}
-
 }  // namespace
 
 int RunStatus(Session& session) {
@@ -70,13 +65,14 @@ int RunOverview(Session& session) {
   std::string text = FormatAgent(*agent, style);
   for (const Resource* resource : {&Tunnels(), &Networks(), &Attachments()}) {
     Messages messages;
-    const absl::Status status = ListAll(session, *resource, &messages);
+    const absl::Status status =
+        session.ClientOf(*resource)->List("", &messages);
     if (!status.ok()) return session.Fail(resource, status);
     absl::StrAppend(&json, ",\n\"", resource->plural,
                     "\": ", JsonArray(messages));
     absl::StrAppend(&text, "\n", FormatList(*resource, messages, style));
   }
-  absl::StrAppend(&json, "\n}");
+  json = absl::StrCat(IndentJson(json), "\n}");
   session.console.out << (lines ? text : Render(json, style.output));
   return kExitOk;
 }
