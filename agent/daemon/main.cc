@@ -69,6 +69,8 @@ sigset_t BlockSignals() {
   sigaddset(&set, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // Nor may a limit of file sizes: the write fails and the caller is told.
+  std::signal(SIGXFSZ, SIG_IGN);
   return set;
 }
 

@@ -188,6 +188,7 @@ absl::Time ReconcileWorker::NextWake() const {
   if (!pending_.links.empty()) wake = std::min(wake, links_ready_at_);
   for (const auto& [resource, retry] : retries_)
     wake = std::min(wake, retry.at);
+  for (const auto& [resource, at] : peer_checks_) wake = std::min(wake, at);
   return wake;
 }
 
@@ -210,6 +211,9 @@ ReconcileWorker::Work ReconcileWorker::WaitForWork() {
   if (now >= next_resync_) work.all = true;
   for (const auto& [resource, retry] : retries_) {
     if (now >= retry.at) work.resources.insert(resource);
+  }
+  for (const auto& [resource, at] : peer_checks_) {
+    if (now >= at) work.resources.insert(resource);
   }
   return work;
 }
@@ -339,6 +343,7 @@ void ReconcileWorker::Publish(
     board_->SetTunnel(id, EvaluateTunnel(spec, wanted, observed,
                                          FailureOf(failures, resource)));
     NoteFailure(resource, failures.count(resource) > 0);
+    NotePeer(resource, observed, id);
     absl::MutexLock lock(&mutex_);
     auto it = observed.tunnels.find(id);
     if (it != observed.tunnels.end()) {
@@ -384,6 +389,7 @@ void ReconcileWorker::PublishDeleted(
                           {.state = TunnelState::kDeleting, .reason = failure});
         continue;
       }
+      peer_checks_.erase(key);
       board_->EraseTunnel(*tunnel);
       absl::MutexLock lock(&mutex_);
       running_on_.erase(*tunnel);
@@ -420,6 +426,35 @@ void ReconcileWorker::NoteFailure(const std::string& resource, bool failed) {
   if (!fresh)
     it->second.delay = std::min(it->second.delay * 2, options_.backoff_max);
   it->second.at = absl::Now() + it->second.delay;
+}
+
+void ReconcileWorker::NotePeer(const std::string& resource,
+                               const Observed& observed,
+                               const std::string& id) {
+  auto it = observed.tunnels.find(id);
+  if (it == observed.tunnels.end() || !it->second.peer_up ||
+      it->second.config.keepalive_interval_s == 0 ||
+      it->second.config.keepalive_retries == 0) {
+    peer_checks_.erase(resource);
+    return;
+  }
+  const ObservedTunnel& tunnel = it->second;
+  // The datapath's own rule, and a little, so that it has acted by then.
+  const absl::Duration patience = absl::Milliseconds(1100) *
+                                  tunnel.config.keepalive_interval_s *
+                                  tunnel.config.keepalive_retries;
+  constexpr absl::Duration kMargin = absl::Milliseconds(20);
+  const absl::Time now = absl::Now();
+  if (tunnel.last_heard.has_value()) {
+    peer_checks_[resource] =
+        now + std::max(patience - *tunnel.last_heard, absl::ZeroDuration()) +
+        kMargin;
+    return;
+  }
+  // Never heard: silent since it was made or came up, which is not known here.
+  auto [check, fresh] =
+      peer_checks_.try_emplace(resource, now + patience + kMargin);
+  if (!fresh && check->second <= now) check->second = now + absl::Seconds(1);
 }
 
 void ReconcileWorker::NoteDatapaths(const Observed& observed, bool complete) {

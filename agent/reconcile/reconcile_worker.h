@@ -100,6 +100,10 @@ class ReconcileWorker : public Applier {
   void PublishDeleted(const Wanted& wanted, const Scope& scope,
                       const std::map<std::string, std::string>& failures);
   void NoteFailure(const std::string& resource, bool failed);
+  // When to look whether the peer has gone silent. The kernel tells of a lost
+  // carrier up to a second late (linkwatch), too late for short keepalives.
+  void NotePeer(const std::string& resource, const Observed& observed,
+                const std::string& id);
   void NoteDatapaths(const Observed& observed, bool complete);
   bool ProbeChanged();
 
@@ -119,6 +123,7 @@ class ReconcileWorker : public Applier {
 
   // Of the worker's thread only.
   std::map<std::string, Retry> retries_;
+  std::map<std::string, absl::Time> peer_checks_;  // by resource
   std::map<DatapathType, Availability> probed_;
   absl::Time next_resync_ = absl::InfinitePast();
   absl::Time next_probe_ = absl::InfinitePast();

@@ -151,9 +151,12 @@ class ResourceMethods {
     Proto merged = ToProto(record->spec);
     EOIP_RETURN_IF_ERROR(
         ApplyFieldMask(mask, Traits::OutputFields(), proto, &merged));
-    EOIP_ASSIGN_OR_RETURN(Spec spec, Read(merged));
+    // What is immutable is named first: a changed kind makes other fields,
+    // which are not at fault, wrong too.
+    EOIP_ASSIGN_OR_RETURN(Spec spec, FromProto(merged));
     EOIP_RETURN_IF_ERROR(
         Traits::PrepareUpdate(*backend_.board, record->spec, &spec));
+    EOIP_RETURN_IF_ERROR(Traits::Validate(spec));
     EOIP_RETURN_IF_ERROR(Traits::Check(StateNow(), spec));
     Written written{key, record->etag};
     if (validate_only) {
