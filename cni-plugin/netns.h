@@ -18,8 +18,8 @@ namespace eoip::cni {
 absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own);
 
 // Runs body on a thread of its own in the namespace, and waits for it. No other
-// thread is ever anywhere but in the process's own namespace. A socket that body
-// opens stays in the pod's.
+// thread is ever anywhere but in the process's own namespace. A socket that
+// body opens stays in the pod's.
 absl::Status RunInNetns(int netns_fd,
                         const std::function<absl::Status()>& body);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -96,11 +97,13 @@ absl::Status CheckName(const google::protobuf::Value& name) {
   return absl::OkStatus();
 }
 
-// The index of the version in SupportedVersions, -1: not there.
+// The index of the version in kSupportedVersions, -1: not there.
 int VersionIndex(absl::string_view version) {
-  const auto& all = SupportedVersions();
-  auto it = std::find(all.begin(), all.end(), version);
-  return it == all.end() ? -1 : static_cast<int>(it - all.begin());
+  const auto it = std::find(std::begin(kSupportedVersions),
+                            std::end(kSupportedVersions), version);
+  return it == std::end(kSupportedVersions)
+             ? -1
+             : static_cast<int>(it - std::begin(kSupportedVersions));
 }
 
 absl::Status CheckVersion(const google::protobuf::Value& value,
@@ -113,7 +116,7 @@ absl::Status CheckVersion(const google::protobuf::Value& value,
         CniCode::kVersion, "incompatible CNI versions",
         absl::StrCat("config is \"", absl::CHexEscape(version),
                      "\", plugin supports [\"",
-                     absl::StrJoin(SupportedVersions(), "\" \""), "\"]"));
+                     absl::StrJoin(kSupportedVersions, "\" \""), "\"]"));
   }
   const bool too_old =
       (command == Command::kCheck &&
@@ -193,12 +196,6 @@ absl::Status ReadAgentSocket(Request& request) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& SupportedVersions() {
-  static const auto* const versions = new std::vector<std::string>{
-      "0.3.0", "0.3.1", "0.4.0", "1.0.0", kNewestVersion};
-  return *versions;
-}
 
 absl::string_view Request::Arg(const std::string& key) const {
   auto it = args.find(key);

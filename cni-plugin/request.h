@@ -20,7 +20,8 @@ namespace eoip::cni {
 enum class Command { kAdd, kDel, kCheck, kGc, kStatus };
 
 // Oldest first.
-const std::vector<std::string>& SupportedVersions();
+inline constexpr const char* kSupportedVersions[] = {"0.3.0", "0.3.1", "0.4.0",
+                                                     "1.0.0", "1.1.0"};
 inline constexpr char kNewestVersion[] = "1.1.0";
 
 struct Request {

@@ -59,12 +59,16 @@ std::string PrintError(const absl::Status& error, absl::string_view version) {
 }
 
 std::string PrintVersion() {
-  VersionInfo info;
-  info.set_cni_version(kNewestVersion);
-  for (const std::string& version : SupportedVersions()) {
-    info.add_supported_versions(version);
+  std::string json = "{\"cniVersion\":\"";
+  json += kNewestVersion;
+  json += "\",\"supportedVersions\":[";
+  const char* separator = "\"";
+  for (const char* version : kSupportedVersions) {
+    json += separator;
+    json += version;
+    separator = "\",\"";
   }
-  return Print(info);
+  return json + "\"]}\n";
 }
 
 absl::StatusOr<Result> ParsePrevResult(const google::protobuf::Value& value) {

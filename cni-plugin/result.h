@@ -19,6 +19,7 @@ namespace eoip::cni {
 std::string PrintResult(Result result);
 // version: of the configuration; empty: the newest one.
 std::string PrintError(const absl::Status& error, absl::string_view version);
+// With its newline. Uses nothing that needs a constructor: see main.cc.
 std::string PrintVersion();
 
 // prevResult; an empty result when there is none. Errors: code 6.
