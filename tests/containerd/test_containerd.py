@@ -41,7 +41,7 @@ class Runtime:
         for plugin in DEBIAN_PLUGINS.iterdir():
             shutil.copy2(plugin, self.plugins)
         shutil.copy2(BIN / "eoip", self.plugins)
-        (folder / "run").mkdir()
+        (folder / "run-containerd").mkdir()
         # Made only where they are not there, and then taken away again.
         self.made = [path for path in (NET_D.parent, NET_D, RUN) if not path.exists()]
         for path in self.made:
@@ -63,7 +63,7 @@ class Runtime:
     def private(self, *argv):
         script = (f"mount --bind {self.plugins} {DEBIAN_PLUGINS} && "
                   f"mount --bind {self.net_d} {NET_D} && "
-                  f"mount --bind {self.folder / 'run'} {RUN} && "
+                  f"mount --bind {self.folder / 'run-containerd'} {RUN} && "
                   f"if [ -d /opt/cni/bin ]; then mount --bind {self.plugins} /opt/cni/bin; fi "
                   '&& exec "$@"')
         # Not `ip netns exec`: its own /sys would hide the cgroups from runc.

@@ -63,7 +63,7 @@ def test_the_plugin_is_static_and_answers_version(root):
     plugin = root / "opt/cni/bin/eoip"
     assert "INTERP" not in run(["readelf", "-l", plugin]).stdout
     done = run(["chroot", root, "/opt/cni/bin/eoip"], stdin='{"cniVersion":"1.0.0"}',
-               env={"CNI_COMMAND": "VERSION"})
+               env={"PATH": "/usr/sbin:/usr/bin", "CNI_COMMAND": "VERSION"})
     assert "1.0.0" in json.loads(done.stdout)["supportedVersions"]
 
 
