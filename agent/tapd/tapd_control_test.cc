@@ -478,7 +478,9 @@ TEST_F(TapdControlTest, ThousandTunnelsStaySmallAndIdle) {
   };
   const std::string status = read("status");
   const long rss_kib = std::stol(status.substr(status.find("VmRSS:") + 6));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(rss_kib, 40 * 1024);
+#endif
   const auto cpu_ticks = [&] {
     std::istringstream fields(read("stat"));
     std::string skipped;
