@@ -47,11 +47,10 @@ void Log(LogLevel level, absl::string_view message) {
   if (static_cast<int>(level) > max_level) return;
   static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
   std::string line =
-      journal
-          ? absl::StrCat("<", static_cast<int>(level), ">")
-          : absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ ", absl::Now(),
-                                          absl::UTCTimeZone()),
-                         NameOf(level), " ");
+      journal ? absl::StrCat("<", static_cast<int>(level), ">")
+              : absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ ",
+                                              absl::Now(), absl::UTCTimeZone()),
+                             NameOf(level), " ");
   const size_t start = line.size();
   absl::StrAppend(&line, message);
   std::replace(line.begin() + start, line.end(), '\n', ' ');

@@ -92,12 +92,11 @@ absl::Status Run(const Flags& flags) {
        .resync_interval = absl::Seconds(flags.resync_seconds)},
       store.get(), links.get(), {&kernel, &tap}, &board);
 
-  EOIP_ASSIGN_OR_RETURN(auto monitor,
-                        LinkMonitor::Start(
-                            [&worker](const std::string& name) {
-                              worker.LookAtLink(name);
-                            },
-                            [&worker] { worker.LookAtAll(); }));
+  EOIP_ASSIGN_OR_RETURN(auto monitor, LinkMonitor::Start(
+                                          [&worker](const std::string& name) {
+                                            worker.LookAtLink(name);
+                                          },
+                                          [&worker] { worker.LookAtAll(); }));
   Server::Options options;
   options.socket = flags.socket;
   options.node = flags.node;
