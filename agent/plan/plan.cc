@@ -243,10 +243,11 @@ class Planner {
     const Link* link = FindLink(observed_, name);
     const bool is_tunnel = !port.tunnel.empty();
     if (is_tunnel) {
-      // Only a tunnel of ours is a port: made by this plan, or found.
+      // Only a tunnel of ours is a port: made by this plan, or found. Its
+      // group tells, so that the datapath need not be asked.
       auto it = observed_.tunnels.find(name);
-      const bool found = it != observed_.tunnels.end() && link != nullptr &&
-                         OwnTunnel(it->second) && !it->second.link_gone &&
+      const bool gone = it != observed_.tunnels.end() && it->second.link_gone;
+      const bool found = link != nullptr && link->owned() && !gone &&
                          wanted_.tunnels.count(name) > 0;
       if (!found && present_.count(name) == 0) return;
     } else {

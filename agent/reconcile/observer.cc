@@ -55,7 +55,8 @@ absl::StatusOr<Observed> Observer::Observe(const Wanted& wanted,
   if (!scope.all && !complete) {
     const std::set<std::string> names = LinkNames(wanted, scope);
     if (names.size() <= kMaxSingleLinks) {
-      EOIP_ASSIGN_OR_RETURN(const bool done, ObserveNames(names, observed));
+      EOIP_ASSIGN_OR_RETURN(const bool done,
+                            ObserveNames(names, scope.tunnels, observed));
       if (done) return observed;
       observed.links.clear();
       observed.tunnels.clear();
@@ -84,8 +85,9 @@ absl::Status Observer::ObserveAll(Observed& observed) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Observer::ObserveNames(const std::set<std::string>& names,
-                                            Observed& observed) {
+absl::StatusOr<bool> Observer::ObserveNames(
+    const std::set<std::string>& names, const std::set<std::string>& tunnels,
+    Observed& observed) {
   std::set<uint32_t> known;
   for (const std::string& name : names) {
     auto link = links_->Get(name);
@@ -101,7 +103,7 @@ absl::StatusOr<bool> Observer::ObserveNames(const std::set<std::string>& names,
   for (Datapath* datapath : datapaths_) {
     DatapathView& view = observed.datapaths[datapath->type()];
     if (!view.available) continue;
-    for (const std::string& name : names) {
+    for (const std::string& name : tunnels) {
       auto it = observed.links.find(name);
       auto tunnel = datapath->Get(
           name, it == observed.links.end() ? nullptr : &it->second);

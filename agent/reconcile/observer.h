@@ -26,8 +26,10 @@ class Observer {
 
  private:
   absl::Status ObserveAll(Observed& observed);
+  // The datapaths are asked for the tunnels only: each question is a call.
   // false: a complete look is needed after all.
   absl::StatusOr<bool> ObserveNames(const std::set<std::string>& names,
+                                    const std::set<std::string>& tunnels,
                                     Observed& observed);
 
   Links* links_;
