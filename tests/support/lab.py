@@ -181,8 +181,8 @@ class Lab:
     def packet_socket(self, ns, link, protocol=0x0003):
         """AF_PACKET on a link: whole frames in and out, also those sent."""
         def make():
-            sock = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
+            # With a protocol it would hear every link until it is bound.
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
             sock.bind((link, protocol))
             sock.settimeout(0.2)

@@ -173,7 +173,8 @@ Bytes Eoipv6Header(uint16_t id) {
 
 LinkSocket::LinkSocket(const Netns& netns, const std::string& link) {
   netns.Run([&] {
-    fd_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
+    // With a protocol it would hear every link until it is bound.
+    fd_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
