@@ -37,6 +37,9 @@ function(eoip_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} eoip_options)
 endfunction()
 
+# What tests/sanitize builds: the programs of these two tiers and no more.
+add_custom_target(unit_and_component_tests)
+
 # eoip_test(NAME SRCS... DEPS... [LABELS unit|component...]): a GoogleTest
 # program, one ctest test per program. Default label: unit.
 function(eoip_test name)
@@ -52,6 +55,9 @@ function(eoip_test name)
     GTest::gmock GTest::gtest GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
+  if(ARG_LABELS MATCHES "unit|component")
+    add_dependencies(unit_and_component_tests ${name})
+  endif()
 endfunction()
 
 # The wire header and the link contract, shared with the kernel module.
