@@ -12,13 +12,13 @@
 /* More tags than any network has. */
 #define EOIP_MAX_TAGS 4
 
-int eoip_ip_offset(const struct sk_buff *skb, int off, __be16 *proto)
+int eoip_ip_offset_tagged(const struct sk_buff *skb, int off, __be16 *proto)
 {
 	struct vlan_hdr buf;
 	const struct vlan_hdr *tag;
 	int tags = 0;
 
-	while (unlikely(eth_type_vlan(*proto))) {
+	while (eth_type_vlan(*proto)) {
 		if (++tags > EOIP_MAX_TAGS)
 			return -EINVAL;
 		tag = skb_header_pointer(skb, off, sizeof(buf), &buf);

@@ -111,14 +111,15 @@ int eoip4_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	return net_xmit_eval(err);
 }
 
-static struct eoip_cfg *eoip4_find(struct net *net, struct sk_buff *skb,
-				   u32 id, __be32 remote, __be32 local)
+static __always_inline struct eoip_cfg *eoip4_find(const struct eoip_net *en,
+						   struct sk_buff *skb, u32 id,
+						   __be32 remote, __be32 local)
 {
 	struct in6_addr remote6, local6;
 
 	ipv6_addr_set_v4mapped(remote, &remote6);
 	ipv6_addr_set_v4mapped(local, &local6);
-	return eoip_lookup(eoip_net(net), id, &remote6, &local6,
+	return eoip_lookup(en, id, &remote6, &local6,
 			   skb->dev->ifindex, inet_sdif(skb));
 }
 
@@ -127,7 +128,8 @@ static struct eoip_cfg *eoip4_find(struct net *net, struct sk_buff *skb,
  * stack could tell, so the path MTU or the route is learnt here. The message
  * goes on to the stack in any case.
  */
-static void eoip4_icmp(struct net *net, struct sk_buff *skb, int hlen)
+static noinline void eoip4_icmp(const struct eoip_net *en, struct net *net,
+				struct sk_buff *skb, int hlen)
 {
 	struct icmphdr icmp_buf, *icmp;
 	struct iphdr inner_buf, *inner;
@@ -163,7 +165,7 @@ static void eoip4_icmp(struct net *net, struct sk_buff *skb, int hlen)
 	default:
 		break;
 	}
-	cfg = eoip4_find(net, skb, rx.id, inner->daddr, inner->saddr);
+	cfg = eoip4_find(en, skb, rx.id, inner->daddr, inner->saddr);
 	if (!cfg || nf_ip_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_ICMP))
 		return;
 	eoip_count(cfg->tun, EOIP_RX_ICMP_ERRORS);
@@ -224,7 +226,7 @@ static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
 
 	if (iph->protocol != IPPROTO_GRE) {
 		if (iph->protocol == IPPROTO_ICMP)
-			eoip4_icmp(state->net, skb, hlen);
+			eoip4_icmp(priv, state->net, skb, hlen);
 		return NF_ACCEPT;
 	}
 	wire = skb_header_pointer(skb, hlen, sizeof(buf), buf);
@@ -233,7 +235,7 @@ static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
 	verdict = eoip4_parse(wire, skb->len - hlen, &rx);
 	if (verdict == EOIP_RX_FOREIGN || verdict == EOIP_RX_TRUNCATED)
 		return NF_ACCEPT;
-	cfg = eoip4_find(state->net, skb, rx.id, iph->saddr, iph->daddr);
+	cfg = eoip4_find(priv, skb, rx.id, iph->saddr, iph->daddr);
 	if (unlikely(!cfg)) {
 		/*
 		 * Raw sockets may have use for it. Where nobody has, the stack
@@ -265,8 +267,11 @@ int eoip4_hook_get(struct net *net)
 	int err = 0;
 
 	ASSERT_RTNL();
-	if (!en->users4)
-		err = nf_register_net_hook(net, &eoip4_hook_ops);
+	if (!en->users4) {
+		en->hook4 = eoip4_hook_ops;
+		en->hook4.priv = en;
+		err = nf_register_net_hook(net, &en->hook4);
+	}
 	if (!err)
 		en->users4++;
 	return err;
@@ -278,5 +283,5 @@ void eoip4_hook_put(struct net *net)
 
 	ASSERT_RTNL();
 	if (!--en->users4)
-		nf_unregister_net_hook(net, &eoip4_hook_ops);
+		nf_unregister_net_hook(net, &en->hook4);
 }

@@ -176,7 +176,8 @@ static void eoip_setup_common(struct net_device *dev, bool v6)
 	dev->hw_features |= EOIP_FEATURES | EOIP_GSO_FEATURES;
 	dev->vlan_features |= EOIP_FEATURES | EOIP_GSO_FEATURES;
 	dev->hw_enc_features |= EOIP_FEATURES;
-	dev->needed_headroom = LL_MAX_HEADER + eoip_overhead(tun);
+	/* Of an Ethernet underlay; transmit raises it where that is not enough. */
+	dev->needed_headroom = HH_DATA_ALIGN(ETH_HLEN) + eoip_overhead(tun);
 	dev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
 	netif_keep_dst(dev);

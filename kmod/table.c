@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Tunnels of an underlay netns by (id, remote). */
 
-#include <linux/jhash.h>
+#include <linux/hash.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
@@ -36,12 +36,17 @@ void eoip_table_release(struct eoip_net *en)
 static u32 eoip_hash(const struct eoip_table *table, u32 id,
 		     const struct in6_addr *remote)
 {
-	u32 high = (__force u32)remote->s6_addr32[0] ^
-		   (__force u32)remote->s6_addr32[1];
+	u64 prefix = (u64)(__force u32)remote->s6_addr32[0] << 32 |
+		     (__force u32)remote->s6_addr32[1];
+	u64 host = (u64)(__force u32)remote->s6_addr32[2] << 32 |
+		   (__force u32)remote->s6_addr32[3];
 
-	return jhash_3words(high ^ id, (__force u32)remote->s6_addr32[2],
-			    (__force u32)remote->s6_addr32[3], table->seed) >>
-	       (32 - EOIP_TABLE_BITS);
+	/*
+	 * What the table holds was configured; a peer cannot make chains long.
+	 * The id goes where the host part of few addresses has ones.
+	 */
+	return hash_64(prefix ^ host ^ (u64)id << 32 ^ table->seed,
+		       EOIP_TABLE_BITS);
 }
 
 void eoip_table_add(struct eoip_net *en, struct eoip_cfg *cfg)

@@ -11,6 +11,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
 #include <linux/timer.h>
@@ -105,7 +106,7 @@ struct eoip_tunnel {
 
 struct eoip_table {
 	struct rcu_head rcu;
-	u32 seed;
+	u64 seed;
 	struct hlist_head bucket[1 << EOIP_TABLE_BITS];
 };
 
@@ -113,6 +114,7 @@ struct eoip_net {
 	struct eoip_table __rcu *table;	/* made by the first tunnel */
 	struct list_head tunnels;	/* whose underlay is this netns */
 	unsigned int users4;		/* of the LOCAL_IN hook */
+	struct nf_hook_ops hook4;
 };
 
 /* The way to the peer; holds a reference on dst. */
@@ -191,7 +193,16 @@ void eoip_dellink(struct net_device *dev, struct list_head *head);
  * before the payload of an Ethernet header of type *proto; sets *proto to the
  * type behind the tags. Negative: not IP, or not enough bytes.
  */
-int eoip_ip_offset(const struct sk_buff *skb, int off, __be16 *proto);
+int eoip_ip_offset_tagged(const struct sk_buff *skb, int off, __be16 *proto);
+
+static inline int eoip_ip_offset(const struct sk_buff *skb, int off,
+				 __be16 *proto)
+{
+	if (likely(*proto == htons(ETH_P_IP) || *proto == htons(ETH_P_IPV6)))
+		return off;
+	return eoip_ip_offset_tagged(skb, off, proto);
+}
+
 /* Ethernet header at skb->data. */
 void eoip_outer_of(const struct eoip_cfg *cfg, const struct sk_buff *skb,
 		   struct eoip_outer *outer);
