@@ -38,10 +38,13 @@ install_packages() { # list...
     apt-get install -y -q --no-install-recommends "${missing[@]}" >>"$APT_LOG" 2>&1
 }
 
-# Configures and builds a preset; all targets, or those named.
+# Configures and builds a preset; all targets, or those named. What ccache keeps
+# stays in the project's own cache folder, and serves every clone.
 build_preset() { # preset, log, targets...
   local preset=$1 log=$2
   shift 2
+  export CCACHE_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/eoip/ccache-4
+  export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1
   (cd "$TOP" && cmake --preset "$preset" >"$log" 2>&1 &&
     nice ninja -C "build/$preset" "$@" >>"$log" 2>&1)
 }
