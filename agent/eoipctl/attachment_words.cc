@@ -77,7 +77,8 @@ std::vector<Property> Properties() {
       {.word = "vlan",
        .path = "vlan",
        .values = "1..4094, or none",
-       .help = "untagged VLAN; needs the network's vlan-filtering",
+       .help = "untagged VLAN; needs the network's vlan-filtering, where none "
+               "is VLAN 1, or with a trunk no VLAN",
        .default_word = "none"},
       {.word = "trunk",
        .path = "trunk",
@@ -93,7 +94,7 @@ std::vector<Property> Properties() {
       {.word = "locked",
        .path = "locked",
        .values = "yes or no",
-       .help = "only frames of mac-address enter (not built yet)"},
+       .help = "only frames of mac-address enter; needs Linux 5.18"},
       {.word = "hairpin",
        .path = "hairpin",
        .values = "yes or no",
@@ -138,6 +139,10 @@ std::vector<Column> Columns() {
       {"ISOLATED", true,
        [](M a, N) -> std::string {
          return AsAttachment(a).isolated() ? "yes" : "no";
+       }},
+      {"LOCKED", true,
+       [](M a, N) -> std::string {
+         return AsAttachment(a).locked() ? "yes" : "no";
        }},
       {"CONTAINER", true,
        [](M a, N) { return AsAttachment(a).container_id().substr(0, 12); }},

@@ -133,7 +133,8 @@ std::vector<Property> Properties() {
       {.word = "vlan-filtering",
        .path = "vlan_filtering",
        .values = "yes or no",
-       .help = "default no"},
+       .help = "default no; with it a port is untagged in its pvid (default 1) "
+               "and the bridge itself in VLAN 1"},
       {.word = "mac-address",
        .aliases = {"admin-mac", "mac"},
        .path = "mac",
@@ -189,7 +190,9 @@ std::vector<Example> Examples() {
        "eoipctl network create lan ports=eoip7,eth1 mtu=1500\n"
        "eoipctl network create sites "
        "ports=tunnels/a:isolated,tunnels/b:isolated"
-       " --wait"},
+       " --wait\n"
+       "eoipctl network create vlans vlan-filtering=yes "
+       "ports=eoip7:tagged=10+20-29"},
       {"get",
        "eoipctl network get lan\n"
        "eoipctl network get lan --wait=1m"},

@@ -9,7 +9,6 @@
 namespace eoip {
 namespace {
 
-constexpr uint32_t kMaxVlan = 4094;
 constexpr size_t kMaxAddresses = 64;
 constexpr size_t kMaxPath = 4095;  // PATH_MAX without its end
 constexpr size_t kMaxLabel = 253;  // a Kubernetes name (a DNS subdomain)
@@ -60,15 +59,7 @@ absl::Status ValidateVlans(const AttachmentSpec& spec) {
     return FieldError("attachment.vlan", absl::StrCat(spec.vlan),
                       "1..4094, or 0 for none");
   }
-  EOIP_RETURN_IF_ERROR(ValidateVlanRanges("attachment.trunk", spec.trunk));
-  if (spec.vlan != 0) {
-    return NotBuiltError("attachment.vlan", absl::StrCat(spec.vlan), "0");
-  }
-  if (!spec.trunk.empty()) {
-    return NotBuiltError("attachment.trunk",
-                         absl::StrCat(spec.trunk.size(), " ranges"), "none");
-  }
-  return absl::OkStatus();
+  return ValidateVlanRanges("attachment.trunk", spec.trunk);
 }
 
 }  // namespace
@@ -104,6 +95,9 @@ absl::Status ValidateAttachment(const AttachmentSpec& spec) {
     return FieldError("attachment.mac", spec.mac->ToString(),
                       "a unicast MAC address, or empty");
   }
+  if (spec.locked && !spec.mac) {
+    return FieldError("attachment.locked", "true", "false without mac");
+  }
   EOIP_RETURN_IF_ERROR(ValidateAddresses(spec.addresses));
   EOIP_RETURN_IF_ERROR(
       ValidateText("attachment.pod_namespace", spec.pod_namespace, kMaxLabel));
@@ -126,6 +120,11 @@ absl::Status ValidateAttachmentUpdate(const AttachmentSpec& from,
                       absl::StrCat("immutable, it is ", from.host_link));
   }
   return absl::OkStatus();
+}
+
+PortVlans VlansOf(const AttachmentSpec& spec) {
+  const bool by_default = spec.vlan == 0 && spec.trunk.empty();
+  return MakePortVlans(by_default ? kDefaultVlan : spec.vlan, spec.trunk);
 }
 
 }  // namespace eoip

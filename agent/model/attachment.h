@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/address.h"
-#include "model/network.h"
+#include "model/vlan.h"
 
 namespace eoip {
 
@@ -26,9 +26,10 @@ struct AttachmentSpec {
   std::string netns;
   std::optional<MacAddress> mac;
   std::vector<std::string> addresses;
-  uint32_t vlan = 0;
+  uint32_t vlan = 0;  // 0: the default VLAN, none with a trunk
   std::vector<VlanRange> trunk;
   bool isolated = false;
+  bool locked = false;  // needs mac
   bool hairpin = false;
   std::string pod_namespace;
   std::string pod_name;
@@ -50,6 +51,9 @@ struct AttachmentStatus {
 absl::Status ValidateAttachment(const AttachmentSpec& spec);
 absl::Status ValidateAttachmentUpdate(const AttachmentSpec& from,
                                       const AttachmentSpec& to);
+
+// VLANs of the port in a network with vlan_filtering.
+PortVlans VlansOf(const AttachmentSpec& spec);
 
 }  // namespace eoip
 

@@ -44,7 +44,6 @@ TEST(ValidateAttachment, AcceptsAPodAndTheLeast) {
 }
 
 TEST(ValidateAttachment, NamesThePathOfEveryBadField) {
-  constexpr auto kUnimplemented = absl::StatusCode::kUnimplemented;
   const std::vector<BadCase> cases = {
       {"attachment.name", [](auto& s) { s.network = "lo"; }},
       {"attachment.name", [](auto& s) { s.id = "a/b"; }},
@@ -75,16 +74,19 @@ TEST(ValidateAttachment, NamesThePathOfEveryBadField) {
        [](auto& s) { s.pod_namespace = std::string(254, 'a'); }},
       {"attachment.pod_name", [](auto& s) { s.pod_name = "\t"; }},
       {"attachment.vlan", [](auto& s) { s.vlan = 4095; }},
-      {"attachment.vlan", [](auto& s) { s.vlan = 7; }, kUnimplemented},
+      {"attachment.locked",
+       [](auto& s) {
+         s.locked = true;
+         s.mac.reset();
+       }},
       {"attachment.trunk[0].first",
        [](auto& s) {
          s.trunk = {{0, 1}};
        }},
-      {"attachment.trunk",
+      {"attachment.trunk[1].first",
        [](auto& s) {
-         s.trunk = {{1, 1}};
-       },
-       kUnimplemented},
+         s.trunk = {{5, 9}, {9, 10}};
+       }},
   };
   for (const BadCase& bad : cases) {
     AttachmentSpec spec = Pod();

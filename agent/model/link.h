@@ -8,10 +8,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "model/address.h"
 #include "model/tunnel.h"
+#include "model/vlan.h"
 
 namespace eoip {
 
@@ -28,6 +31,8 @@ struct BridgeInfo {
   bool stp = false;
   bool multicast_snooping = true;  // the kernel's default
   bool vlan_filtering = false;
+  // Untagged VLAN that a port has when it joins, 0: none. The kernel's default.
+  uint32_t default_pvid = kDefaultVlan;
   friend bool operator==(const BridgeInfo&, const BridgeInfo&) = default;
 };
 
@@ -36,9 +41,16 @@ struct BridgePortInfo {
   int state = 0;
   bool isolated = false;
   bool hairpin = false;
+  // Only frames whose source has an FDB entry of this port come in.
+  bool locked = false;
+  bool learning = true;
   friend bool operator==(const BridgePortInfo&,
                          const BridgePortInfo&) = default;
 };
+
+// Source MACs that a port is the only one to have, each in a VLAN (0: of a
+// bridge without VLAN filtering).
+using PinnedMacs = std::set<std::pair<MacAddress, uint16_t>>;
 
 struct Link {
   std::string name;
@@ -53,6 +65,9 @@ struct Link {
   uint32_t master = 0;                        // ifindex, 0: none
   std::optional<BridgeInfo> bridge;           // of kind bridge
   std::optional<BridgePortInfo> bridge_port;  // of a bridge's port
+  // Of a bridge or a port, where somebody looked.
+  std::optional<PortVlans> vlans;
+  std::optional<PinnedMacs> pinned;
   // Of kinds eoip and eoipv6 of the bundled module (its ABI number is known).
   std::optional<ObservedTunnel> tunnel;
   // Kinds eoip and eoipv6 without our ABI attribute: another module's.

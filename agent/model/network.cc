@@ -11,8 +11,6 @@
 namespace eoip {
 namespace {
 
-constexpr uint32_t kMaxVlan = 4094;
-constexpr size_t kMaxVlanRanges = kMaxVlan;
 constexpr size_t kMaxComment = 255;
 
 absl::Status ValidatePort(const std::string& path, const NetworkSpec& spec,
@@ -35,12 +33,18 @@ absl::Status ValidatePort(const std::string& path, const NetworkSpec& spec,
   }
   const std::string tagged_path = absl::StrCat(path, ".tagged");
   EOIP_RETURN_IF_ERROR(ValidateVlanRanges(tagged_path, port.tagged));
+  if (port.pvid != 0 && Contains(port.tagged, port.pvid)) {
+    return FieldError(pvid_path, absl::StrCat(port.pvid),
+                      "another VLAN than the tagged ones");
+  }
+  if (spec.vlan_filtering) return absl::OkStatus();
   if (port.pvid != 0) {
-    return NotBuiltError(pvid_path, absl::StrCat(port.pvid), "0");
+    return FieldError(pvid_path, absl::StrCat(port.pvid),
+                      "0 in a network without vlan_filtering");
   }
   if (!port.tagged.empty()) {
-    return NotBuiltError(tagged_path,
-                         absl::StrCat(port.tagged.size(), " ranges"), "none");
+    return FieldError(tagged_path, absl::StrCat(port.tagged.size(), " ranges"),
+                      "none in a network without vlan_filtering");
   }
   return absl::OkStatus();
 }
@@ -61,34 +65,6 @@ absl::string_view ToString(NetworkState state) {
       return "DELETING";
   }
   return "?";
-}
-
-absl::Status ValidateVlanRanges(absl::string_view field,
-                                const std::vector<VlanRange>& ranges) {
-  if (ranges.size() > kMaxVlanRanges) {
-    return FieldError(field, absl::StrCat(ranges.size(), " ranges"),
-                      "at most 4094 ranges");
-  }
-  uint32_t previous = 0;
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    const VlanRange& range = ranges[i];
-    const std::string path = absl::StrCat(field, "[", i, "]");
-    if (range.first < 1 || range.first > kMaxVlan) {
-      return FieldError(absl::StrCat(path, ".first"), absl::StrCat(range.first),
-                        "1..4094");
-    }
-    if (range.last < range.first || range.last > kMaxVlan) {
-      return FieldError(absl::StrCat(path, ".last"), absl::StrCat(range.last),
-                        "first..4094");
-    }
-    if (range.first <= previous) {
-      return FieldError(absl::StrCat(path, ".first"), absl::StrCat(range.first),
-                        absl::StrCat("above ", previous,
-                                     ": ranges ascend and do not overlap"));
-    }
-    previous = range.last;
-  }
-  return absl::OkStatus();
 }
 
 absl::Status ValidateNetwork(const NetworkSpec& spec) {
@@ -128,9 +104,6 @@ absl::Status ValidateNetwork(const NetworkSpec& spec) {
         ValidateLinkName(absl::StrCat("network.released_links[", i, "]"),
                          spec.released_links[i]));
   }
-  if (spec.vlan_filtering) {
-    return NotBuiltError("network.vlan_filtering", "true", "false");
-  }
   return absl::OkStatus();
 }
 
@@ -139,6 +112,14 @@ absl::Status ValidateNetworkUpdate(const NetworkSpec& from,
   if (to.id == from.id) return absl::OkStatus();
   return FieldError("network.name", NetworkName(to.id),
                     absl::StrCat("immutable, it is ", NetworkName(from.id)));
+}
+
+PortVlans VlansOf(const PortSpec& port) {
+  uint32_t untagged = port.pvid;
+  if (untagged == 0 && !Contains(port.tagged, kDefaultVlan)) {
+    untagged = kDefaultVlan;
+  }
+  return MakePortVlans(untagged, port.tagged);
 }
 
 }  // namespace eoip

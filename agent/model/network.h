@@ -14,20 +14,15 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/address.h"
+#include "model/vlan.h"
 
 namespace eoip {
-
-struct VlanRange {
-  uint32_t first = 0;
-  uint32_t last = 0;  // resolved: never 0 in a validated spec
-  friend auto operator<=>(const VlanRange&, const VlanRange&) = default;
-};
 
 struct PortSpec {
   // Exactly one of them is not empty.
   std::string tunnel;  // id of a tunnel
   std::string link;    // name of a host's link
-  uint32_t pvid = 0;
+  uint32_t pvid = 0;   // 0: the default VLAN, none where `tagged` names that
   std::vector<VlanRange> tagged;
   bool isolated = false;
   // The link's name, whichever it is.
@@ -73,15 +68,13 @@ inline constexpr size_t kMaxPorts = 1023;
 // The oldest is forgotten where there would be more.
 inline constexpr size_t kMaxReleasedLinks = 1023;
 
-// VLAN ids are 1..4094, ranges ascend and do not overlap. Paths as
-// "FIELD[1].first".
-absl::Status ValidateVlanRanges(absl::string_view field,
-                                const std::vector<VlanRange>& ranges);
-
 // As ValidateTunnel, paths as "network.ports[2].pvid".
 absl::Status ValidateNetwork(const NetworkSpec& spec);
 absl::Status ValidateNetworkUpdate(const NetworkSpec& from,
                                    const NetworkSpec& to);
+
+// VLANs of a port of a network with vlan_filtering.
+PortVlans VlansOf(const PortSpec& port);
 
 }  // namespace eoip
 

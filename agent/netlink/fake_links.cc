@@ -157,6 +157,9 @@ uint32_t FakeKernel::AddLocked(Link link) {
   const uint32_t ifindex = next_ifindex_++;
   link.ifindex = ifindex;
   if (link.mac.IsZero() && link.name != "lo") link.mac = RandomMac(ifindex);
+  if (link.bridge) {
+    links_[ifindex].vlans = DefaultVlansLocked(link.bridge->default_pvid);
+  }
   links_[ifindex].link = std::move(link);
   return ifindex;
 }
@@ -170,6 +173,8 @@ void FakeKernel::RemoveLocked(uint32_t ifindex) {
     if (entry.link.master == ifindex) {
       entry.link.master = 0;
       entry.link.bridge_port.reset();
+      entry.vlans.clear();
+      entry.pinned.clear();
     }
   }
   if (gone.link.master != 0) AdjustBridgeMtuLocked(gone.link.master);
@@ -178,6 +183,10 @@ void FakeKernel::RemoveLocked(uint32_t ifindex) {
       RemoveLocked(peer->link.ifindex);
     }
   }
+}
+
+PortVlans FakeKernel::DefaultVlansLocked(uint32_t pvid) const {
+  return has_vlans_ ? MakePortVlans(pvid, {}) : PortVlans();
 }
 
 absl::Status FakeKernel::SetMasterLocked(Entry& entry, uint32_t master) {
@@ -194,7 +203,13 @@ absl::Status FakeKernel::SetMasterLocked(Entry& entry, uint32_t master) {
   }
   entry.link.master = master;
   entry.link.bridge_port.reset();
-  if (master != 0) entry.link.bridge_port = BridgePortInfo{};
+  entry.vlans.clear();
+  entry.pinned.clear();
+  if (master != 0) {
+    entry.link.bridge_port = BridgePortInfo{};
+    entry.vlans =
+        DefaultVlansLocked(FindLocked(master)->link.bridge->default_pvid);
+  }
   if (old != 0) AdjustBridgeMtuLocked(old);
   if (master != 0) AdjustBridgeMtuLocked(master);
   return absl::OkStatus();
@@ -277,9 +292,15 @@ absl::StatusOr<uint32_t> FakeLinks::CreateBridge(const BridgeConfig& config) {
     link.group = kOwnedGroup;
     link.mtu = config.mtu;
     link.mac = config.mac;
-    link.bridge = config.info;
+    link.bridge = BridgeInfo{};
     EOIP_RETURN_IF_ERROR(CheckMtu(link, config.mtu));
     ifindex = kernel_->AddLocked(link);
+    const absl::Status info = kernel_->SetInfoLocked(
+        *kernel_->FindLocked(ifindex), config.info, what);
+    if (!info.ok()) {
+      kernel_->RemoveLocked(ifindex);
+      return info;
+    }
   }
   EOIP_RETURN_IF_ERROR(kernel_->faults_.Leave(what));
   return ifindex;
@@ -361,33 +382,6 @@ absl::Status FakeLinks::Change(uint32_t ifindex, const LinkChange& change) {
       EOIP_RETURN_IF_ERROR(kernel_->SetMasterLocked(*entry, *change.master));
     }
     if (change.up) link.up = *change.up;
-  }
-  return kernel_->faults_.Leave(what);
-}
-
-absl::Status FakeLinks::SetBridge(uint32_t ifindex, const BridgeInfo& info) {
-  const std::string what = absl::StrCat("set bridge ", NameOf(ifindex));
-  EOIP_RETURN_IF_ERROR(kernel_->faults_.Enter(what));
-  {
-    std::lock_guard<std::mutex> lock(kernel_->mu_);
-    FakeKernel::Entry* entry = kernel_->FindLocked(ifindex);
-    if (entry == nullptr) return ErrnoToStatus(ENODEV, what);
-    if (!entry->link.bridge) return ErrnoToStatus(EOPNOTSUPP, what);
-    entry->link.bridge = info;
-  }
-  return kernel_->faults_.Leave(what);
-}
-
-absl::Status FakeLinks::SetBridgePort(uint32_t ifindex,
-                                      const BridgePortInfo& port) {
-  const std::string what = absl::StrCat("set bridge port ", NameOf(ifindex));
-  EOIP_RETURN_IF_ERROR(kernel_->faults_.Enter(what));
-  {
-    std::lock_guard<std::mutex> lock(kernel_->mu_);
-    FakeKernel::Entry* entry = kernel_->FindLocked(ifindex);
-    if (entry == nullptr) return ErrnoToStatus(ENODEV, what);
-    if (!entry->link.bridge_port) return ErrnoToStatus(EOPNOTSUPP, what);
-    entry->link.bridge_port = port;
   }
   return kernel_->faults_.Leave(what);
 }

@@ -12,6 +12,8 @@
 //    its bridge are up and it has carrier;
 //  - a veth has carrier while its peer is up; a deleted bridge frees its ports,
 //    a deleted veth takes its peer along;
+//  - a port that joins has the bridge's default VLAN; VLANs, FDB entries and
+//    options of a port end with its membership;
 //  - two tunnels of a kind with the same key cannot exist.
 #ifndef EOIP_NETLINK_FAKE_LINKS_H_
 #define EOIP_NETLINK_FAKE_LINKS_H_
@@ -54,6 +56,11 @@ class FakeKernel {
   // Who answers to kinds eoip and eoipv6; kAbsent at the start.
   void SetModule(KindProbe module);
 
+  // Whether the kernel was built with VLAN filtering, and whether it can lock
+  // ports; both true at the start.
+  void SetVlanFiltering(bool built_in);
+  void SetPortLock(bool known);
+
   std::optional<Link> Find(const std::string& name) const;
   LinkTable Table() const;
 
@@ -64,6 +71,8 @@ class FakeKernel {
     bool has_carrier = true;
     bool mtu_set = false;  // of a bridge: by a change
     std::string veth_peer;
+    PortVlans vlans;  // of a bridge or port
+    PinnedMacs pinned;
     std::optional<absl::Duration> last_heard;
     TunnelCounters counters;
   };
@@ -73,6 +82,9 @@ class FakeKernel {
   uint32_t AddLocked(Link link);
   void RemoveLocked(uint32_t ifindex);
   absl::Status SetMasterLocked(Entry& entry, uint32_t master);
+  absl::Status SetInfoLocked(Entry& bridge, const BridgeInfo& info,
+                             const std::string& what);
+  PortVlans DefaultVlansLocked(uint32_t pvid) const;
   void AdjustBridgeMtuLocked(uint32_t bridge);
   Link ViewLocked(const Entry& entry) const;
   bool HasCarrierLocked(const Entry& entry) const;
@@ -81,6 +93,8 @@ class FakeKernel {
   Faults faults_;
   mutable std::mutex mu_;
   KindProbe module_ = KindProbe::kAbsent;
+  bool has_vlans_ = true;
+  bool has_lock_ = true;
   uint32_t next_ifindex_ = 1;
   std::map<uint32_t, Entry> links_;  // by ifindex
 };
@@ -98,6 +112,13 @@ class FakeLinks : public Links {
   absl::Status SetBridge(uint32_t ifindex, const BridgeInfo& info) override;
   absl::Status SetBridgePort(uint32_t ifindex,
                              const BridgePortInfo& port) override;
+  absl::StatusOr<std::map<uint32_t, PortVlans>> GetVlans(
+      uint32_t ifindex) override;
+  absl::Status SetVlans(uint32_t ifindex, bool self,
+                        const VlanChange& change) override;
+  absl::StatusOr<PinnedMacs> GetPinned(uint32_t port) override;
+  absl::Status SetPinned(uint32_t port, const PinnedMacs& add,
+                         const PinnedMacs& remove) override;
   absl::Status Delete(const std::vector<uint32_t>& ifindexes) override;
   absl::StatusOr<KindProbe> ProbeKind(TunnelKind kind) override;
   absl::StatusOr<std::map<std::string, LinkReading>> ReadTunnels(

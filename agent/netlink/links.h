@@ -69,12 +69,28 @@ class Links {
                                      bool create) = 0;
 
   virtual absl::Status Change(uint32_t ifindex, const LinkChange& change) = 0;
-  // FAILED_PRECONDITION: the kernel took it but does not do it (it was built
-  // without VLAN filtering or snooping).
+  // FAILED_PRECONDITION: the kernel does not do it (it was built without VLAN
+  // filtering or snooping), whether it says so or not. default_pvid matters
+  // with vlan_filtering only: a kernel without that has none.
   virtual absl::Status SetBridge(uint32_t ifindex, const BridgeInfo& info) = 0;
-  // port.state is ignored.
+  // port.state is ignored. Locking forgets what the port has learnt.
+  // FAILED_PRECONDITION: the kernel cannot lock (Linux 5.18 can).
   virtual absl::Status SetBridgePort(uint32_t ifindex,
                                      const BridgePortInfo& port) = 0;
+
+  // Of a bridge or port, ifindex 0: of all. By ifindex, those that have some.
+  // Nothing in a kernel without VLAN filtering, or for another link.
+  virtual absl::StatusOr<std::map<uint32_t, PortVlans>> GetVlans(
+      uint32_t ifindex) = 0;
+  // self: the bridge's own. FAILED_PRECONDITION: a kernel without VLAN
+  // filtering, or no bridge or port.
+  virtual absl::Status SetVlans(uint32_t ifindex, bool self,
+                                const VlanChange& change) = 0;
+  // Static FDB entries of a port, whoever made them.
+  virtual absl::StatusOr<PinnedMacs> GetPinned(uint32_t port) = 0;
+  // The port must have the VLANs. Removing what is not there is no error.
+  virtual absl::Status SetPinned(uint32_t port, const PinnedMacs& add,
+                                 const PinnedMacs& remove) = 0;
 
   // Deletes the links by moving them to kDoomedGroup and deleting that group in
   // one message; one link is deleted directly. Links that are gone are no

@@ -320,6 +320,126 @@ TYPED_TEST(LinksTest, VlanFilteringIsDoneOrRefused) {
   EXPECT_EQ(this->links().Get("vlans").status().code(), StatusCode::kNotFound);
 }
 
+TYPED_TEST(LinksTest, APortHasTheVlansThatItIsGiven) {
+  BridgeConfig config;
+  config.name = "lan";
+  config.info = {.vlan_filtering = true, .default_pvid = 0};
+  const auto lan = this->links().CreateBridge(config);
+  if (lan.status().code() == StatusCode::kFailedPrecondition) {
+    EXPECT_THAT(std::string(lan.status().message()),
+                HasSubstr("CONFIG_BRIDGE_VLAN_FILTERING"));
+    GTEST_SKIP() << lan.status();
+  }
+  ASSERT_TRUE(lan.ok()) << lan.status();
+  EXPECT_EQ(this->Get("lan").bridge, config.info);
+  const uint32_t port = this->AddVeth("v");
+  const uint32_t other = this->AddVeth("w");
+  for (const uint32_t ifindex : {port, other}) {
+    ASSERT_TRUE(this->Change(ifindex, {.master = *lan}).ok());
+  }
+  // No default VLAN, neither of the ports nor of the bridge.
+  EXPECT_THAT(*this->links().GetVlans(0), testing::IsEmpty());
+
+  const PortVlans trunk = MakePortVlans(7, {{10, 20}, {4094, 4094}});
+  const absl::Status set =
+      this->links().SetVlans(port, /*self=*/false, {.add = trunk});
+  ASSERT_TRUE(set.ok()) << set;
+  const PortVlans own = MakePortVlans(1, {});
+  ASSERT_TRUE(this->links().SetVlans(*lan, /*self=*/true, {.add = own}).ok());
+  EXPECT_EQ(this->links().GetVlans(port)->at(port), trunk);
+  EXPECT_THAT(*this->links().GetVlans(0),
+              testing::UnorderedElementsAre(testing::Pair(port, trunk),
+                                            testing::Pair(*lan, own)));
+  // Every step from one set to another, as planned.
+  for (const PortVlans& want :
+       {MakePortVlans(10, {}), MakePortVlans(0, {{1, 4094}}),
+        MakePortVlans(20, {{9, 19}, {21, 21}}), PortVlans{}}) {
+    const auto have = this->links().GetVlans(port);
+    ASSERT_TRUE(have.ok());
+    const auto it = have->find(port);
+    const absl::Status status = this->links().SetVlans(
+        port, false,
+        DiffVlans(it == have->end() ? PortVlans{} : it->second, want));
+    ASSERT_TRUE(status.ok()) << status;
+    const auto after = this->links().GetVlans(port);
+    ASSERT_TRUE(after.ok());
+    if (want.empty()) {
+      EXPECT_THAT(*after, Not(Contains(Key(port))));
+    } else {
+      EXPECT_EQ(after->at(port), want) << ToString(want);
+    }
+  }
+}
+
+TYPED_TEST(LinksTest, AnotherDefaultVlanReplacesTheOld) {
+  const uint32_t lan = this->AddBridge("lan");
+  if (this->links().GetVlans(0)->empty()) {
+    GTEST_SKIP() << "this kernel was built without VLAN filtering";
+  }
+  const uint32_t port = this->AddVeth("v");
+  const uint32_t other = this->AddVeth("w");
+  ASSERT_TRUE(this->Change(port, {.master = lan}).ok());
+  ASSERT_TRUE(this->Change(other, {.master = lan}).ok());
+  EXPECT_EQ(this->links().GetVlans(port)->at(port), MakePortVlans(1, {}));
+  const PortVlans own = MakePortVlans(5, {{1, 1}});
+  ASSERT_TRUE(this->links()
+                  .SetVlans(port, false, DiffVlans(MakePortVlans(1, {}), own))
+                  .ok());
+  ASSERT_TRUE(this->links().SetBridge(lan, {.default_pvid = 0}).ok());
+  EXPECT_THAT(*this->links().GetVlans(0),
+              testing::ElementsAre(testing::Pair(port, own)));
+}
+
+TYPED_TEST(LinksTest, VlansWantABridgeOrPort) {
+  const VlanChange change = {.add = MakePortVlans(7, {})};
+  EXPECT_EQ(this->links().SetVlans(9999, false, change).code(),
+            StatusCode::kNotFound);
+  EXPECT_FALSE(this->links().SetVlans(this->AddVeth("v"), false, change).ok());
+  EXPECT_THAT(*this->links().GetVlans(this->Get("v").ifindex),
+              testing::IsEmpty());
+  EXPECT_THAT(*this->links().GetVlans(9999), testing::IsEmpty());
+}
+
+TYPED_TEST(LinksTest, ALockedPortHasItsPinnedMacs) {
+  const uint32_t lan = this->AddBridge("lan");
+  const uint32_t port = this->AddVeth("v");
+  ASSERT_TRUE(this->Change(port, {.master = lan}).ok());
+  const absl::Status locked =
+      this->links().SetBridgePort(port, {.locked = true, .learning = false});
+  if (locked.code() == StatusCode::kFailedPrecondition) {
+    EXPECT_THAT(std::string(locked.message()), HasSubstr("5.18"));
+    GTEST_SKIP() << locked;
+  }
+  ASSERT_TRUE(locked.ok()) << locked;
+  EXPECT_TRUE(this->Get("v").bridge_port->locked);
+  EXPECT_FALSE(this->Get("v").bridge_port->learning);
+  EXPECT_THAT(*this->links().GetPinned(port), testing::IsEmpty());
+  const MacAddress a = *MacAddress::Parse("02:00:5e:10:00:0a");
+  const MacAddress b = *MacAddress::Parse("02:00:5e:10:00:0b");
+  ASSERT_TRUE(this->links().SetPinned(port, {{a, 0}, {b, 0}}, {}).ok());
+  ASSERT_TRUE(this->links().SetPinned(port, {{a, 0}}, {}).ok());
+  EXPECT_THAT(*this->links().GetPinned(port),
+              testing::IsSupersetOf({std::pair(a, 0), std::pair(b, 0)}));
+  ASSERT_TRUE(this->links().SetPinned(port, {}, {{b, 0}}).ok());
+  ASSERT_TRUE(this->links().SetPinned(port, {}, {{b, 0}}).ok());
+  EXPECT_THAT(*this->links().GetPinned(port),
+              testing::AllOf(Contains(std::pair(a, 0)),
+                             Not(Contains(testing::Key(b)))));
+  // All of it ends with the membership.
+  ASSERT_TRUE(this->Change(port, {.master = 0}).ok());
+  ASSERT_TRUE(this->Change(port, {.master = lan}).ok());
+  EXPECT_THAT(*this->links().GetPinned(port), testing::IsEmpty());
+  EXPECT_FALSE(this->Get("v").bridge_port->locked);
+  EXPECT_TRUE(this->Get("v").bridge_port->learning);
+}
+
+TYPED_TEST(LinksTest, PinnedMacsWantAPort) {
+  const MacAddress mac = *MacAddress::Parse("02:00:5e:10:00:0a");
+  EXPECT_FALSE(this->links().SetPinned(9999, {{mac, 0}}, {}).ok());
+  EXPECT_FALSE(
+      this->links().SetPinned(this->AddVeth("v"), {{mac, 0}}, {}).ok());
+}
+
 TYPED_TEST(LinksTest, SetBridgeWantsABridge) {
   EXPECT_EQ(this->links().SetBridge(9999, BridgeInfo{}).code(),
             StatusCode::kNotFound);

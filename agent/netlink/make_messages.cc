@@ -43,6 +43,10 @@ void PutBridgeData(MessageWriter& writer, const BridgeInfo& from,
   if (to.vlan_filtering != from.vlan_filtering) {
     writer.PutU8(IFLA_BR_VLAN_FILTERING, to.vlan_filtering ? 1 : 0);
   }
+  if (to.default_pvid != from.default_pvid) {
+    writer.PutU16(IFLA_BR_VLAN_DEFAULT_PVID,
+                  static_cast<uint16_t>(to.default_pvid));
+  }
   writer.End(data);
   writer.End(link_info);
 }
@@ -155,6 +159,10 @@ std::string MakeSetBridgePort(uint32_t ifindex, const BridgePortInfo& port) {
   const size_t info = writer.Begin(IFLA_PROTINFO);
   writer.PutU8(IFLA_BRPORT_MODE, port.hairpin ? 1 : 0);
   writer.PutU8(IFLA_BRPORT_ISOLATED, port.isolated ? 1 : 0);
+  writer.PutU8(IFLA_BRPORT_LEARNING, port.learning ? 1 : 0);
+  writer.PutU8(IFLA_BRPORT_LOCKED, port.locked ? 1 : 0);
+  // What it learnt unlocked would still let those frames in.
+  if (port.locked) writer.PutBytes(IFLA_BRPORT_FLUSH, {});
   writer.End(info);
   return std::move(writer).Finish();
 }

@@ -165,10 +165,22 @@ TEST(MakeMessages, SetBridgeIsAChangeWithInfoDataOfWhatDiffers) {
 
 TEST(MakeMessages, SetBridgePortIsOfFamilyBridge) {
   EXPECT_EQ(MakeSetBridgePort(5, {.isolated = true, .hairpin = true}),
-            FromHex("34000000 13000100 00000000 00000000"
+            FromHex("44000000 13000100 00000000 00000000"
                     "07000000 05000000 00000000 00000000"
-                    "14000c80 05000400 01000000 05002100"
-                    "01000000"));
+                    "24000c80"
+                    "05000400 01000000"
+                    "05002100 01000000"
+                    "05000800 01000000"
+                    "05002700 00000000"));
+  // A locked port forgets what it learnt: IFLA_BRPORT_FLUSH, a flag.
+  EXPECT_EQ(
+      MakeSetBridgePort(5, {.locked = true, .learning = false}).substr(32),
+      FromHex("28000c80"
+              "05000400 00000000"
+              "05002100 00000000"
+              "05000800 00000000"
+              "05002700 01000000"
+              "04001800"));
 }
 
 TEST(MakeMessages, DeleteByIndexAndByGroup) {

@@ -11,6 +11,7 @@
 #include <linux/netlink.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -44,6 +45,18 @@ std::string MakeChange(uint32_t ifindex, const LinkChange& change);
 std::string MakeSetBridge(uint32_t ifindex, const BridgeInfo& from,
                           const BridgeInfo& to);
 std::string MakeSetBridgePort(uint32_t ifindex, const BridgePortInfo& port);
+// VLANs of a bridge or port, 0: of all (Linux 5.6).
+std::string MakeDumpVlans(uint32_t ifindex);
+// Adds VLANs or changes their flags. self: of the bridge itself, not a port.
+std::string MakeAddVlans(uint32_t ifindex, bool self, const PortVlans& vlans);
+std::string MakeRemoveVlans(uint32_t ifindex, bool self,
+                            const PortVlans& vlans);
+// The port's entries.
+std::string MakeDumpFdb(uint32_t port);
+// vlan 0: of a bridge without VLAN filtering; the kernel then adds or removes
+// the MAC in the port's VLANs too.
+std::string MakeAddPin(uint32_t port, const MacAddress& mac, uint16_t vlan);
+std::string MakeRemovePin(uint32_t port, const MacAddress& mac, uint16_t vlan);
 std::string MakeDeleteLink(uint32_t ifindex);
 std::string MakeDeleteGroup(uint32_t group);
 // Asks who answers to a kind and can make no link whatever the kind does: it
@@ -85,6 +98,22 @@ struct LinkNews {
   bool deleted = false;
 };
 absl::StatusOr<LinkNews> ParseNews(const nlmsghdr* message);
+
+// Of RTM_NEWVLAN. Entries that make no sense are left out; those of one link
+// may come in several messages.
+struct VlanNews {
+  uint32_t ifindex = 0;
+  PortVlans vlans;
+};
+absl::StatusOr<VlanNews> ParseVlans(const nlmsghdr* message);
+
+// Of RTM_NEWNEIGH: a static entry of a bridge's port; nothing: another entry.
+struct Pin {
+  uint32_t port = 0;
+  MacAddress mac;
+  uint16_t vlan = 0;
+};
+absl::StatusOr<std::optional<Pin>> ParsePin(const nlmsghdr* message);
 
 }  // namespace eoip
 

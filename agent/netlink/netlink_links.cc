@@ -43,12 +43,15 @@ void AddDriverCounters(const std::map<std::string, uint64_t>& from,
   }
 }
 
+constexpr char kNoVlans[] =
+    "this kernel was built without CONFIG_BRIDGE_VLAN_FILTERING";
+
 // A kernel built without VLAN filtering only says that it cannot.
 absl::Status BridgeStatus(const NetlinkReply& reply, bool vlans,
                           const std::string& what) {
   if (reply.error == EOPNOTSUPP && vlans) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        what, ": vlan_filtering: this kernel was built without it"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": vlan_filtering: ", kNoVlans));
   }
   return reply.ToStatus(what);
 }
@@ -135,6 +138,10 @@ absl::Status NetlinkLinks::CheckBridge(uint32_t ifindex,
     return absl::FailedPreconditionError(
         "multicast_snooping: this kernel was built without IGMP snooping");
   }
+  if (link.bridge && want.default_pvid != link.bridge->default_pvid) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("vlan_filtering: ", kNoVlans));
+  }
   return absl::OkStatus();
 }
 
@@ -171,7 +178,15 @@ absl::Status NetlinkLinks::SetBridgePort(uint32_t ifindex,
                                          const BridgePortInfo& port) {
   EOIP_ASSIGN_OR_RETURN(const NetlinkReply reply,
                         socket_.Ask(MakeSetBridgePort(ifindex, port)));
-  return reply.ToStatus(absl::StrCat("set bridge port #", ifindex));
+  EOIP_RETURN_IF_ERROR(
+      reply.ToStatus(absl::StrCat("set bridge port #", ifindex)));
+  if (!port.locked) return absl::OkStatus();
+  // An older kernel takes the attribute and ignores it.
+  EOIP_ASSIGN_OR_RETURN(const Link link, GetByIndex(ifindex));
+  if (link.bridge_port && link.bridge_port->locked) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "locked: this kernel cannot lock a bridge port, which Linux 5.18 and "
+      "newer can");
 }
 
 absl::Status NetlinkLinks::Delete(const std::vector<uint32_t>& ifindexes) {

@@ -29,6 +29,13 @@ class NetlinkLinks : public Links {
   absl::Status SetBridge(uint32_t ifindex, const BridgeInfo& info) override;
   absl::Status SetBridgePort(uint32_t ifindex,
                              const BridgePortInfo& port) override;
+  absl::StatusOr<std::map<uint32_t, PortVlans>> GetVlans(
+      uint32_t ifindex) override;
+  absl::Status SetVlans(uint32_t ifindex, bool self,
+                        const VlanChange& change) override;
+  absl::StatusOr<PinnedMacs> GetPinned(uint32_t port) override;
+  absl::Status SetPinned(uint32_t port, const PinnedMacs& add,
+                         const PinnedMacs& remove) override;
   absl::Status Delete(const std::vector<uint32_t>& ifindexes) override;
   absl::StatusOr<KindProbe> ProbeKind(TunnelKind kind) override;
   absl::StatusOr<std::map<std::string, LinkReading>> ReadTunnels(

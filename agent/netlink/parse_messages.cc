@@ -106,6 +106,9 @@ BridgeInfo ParseBridge(const nlattr* data) {
   info.multicast_snooping =
       bridge.Value<uint8_t>(IFLA_BR_MCAST_SNOOPING, 0) != 0;
   info.vlan_filtering = bridge.Value<uint8_t>(IFLA_BR_VLAN_FILTERING, 0) != 0;
+  // Absent in a kernel without VLAN filtering.
+  info.default_pvid =
+      bridge.Value<uint16_t>(IFLA_BR_VLAN_DEFAULT_PVID, kDefaultVlan);
   return info;
 }
 
@@ -116,6 +119,8 @@ BridgePortInfo ParseBridgePort(const nlattr* data) {
   info.state = port.Value<uint8_t>(IFLA_BRPORT_STATE, 0);
   info.isolated = port.Value<uint8_t>(IFLA_BRPORT_ISOLATED, 0) != 0;
   info.hairpin = port.Value<uint8_t>(IFLA_BRPORT_MODE, 0) != 0;
+  info.locked = port.Value<uint8_t>(IFLA_BRPORT_LOCKED, 0) != 0;
+  info.learning = port.Value<uint8_t>(IFLA_BRPORT_LEARNING, 1) != 0;
   return info;
 }
 

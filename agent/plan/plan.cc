@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -213,18 +214,28 @@ class Planner {
     want.info.multicast_snooping = spec.multicast_snooping;
     want.info.vlan_filtering = spec.vlan_filtering;
     if (bridge == nullptr) {
+      // With filtering a port has no VLAN before it is given its own.
+      if (spec.vlan_filtering) want.info.default_pvid = 0;
       want.create = true;
       creates_.push_back({resource, want});
     } else {
-      if (!bridge->bridge.has_value() || *bridge->bridge != want.info) {
-        modifies_.push_back({resource, want});
-      }
+      PlanBridgeInfo(resource, bridge->bridge.value_or(BridgeInfo{}), want);
       SetLink change;
       change.link = spec.id;
       if (bridge->mac != want.mac) change.mac = want.mac;
       if (change.mac) modifies_.push_back({resource, change});
     }
     bridges_.insert(spec.id);
+    // The host's own place in the segment. Other VLANs that somebody gave the
+    // bridge are theirs.
+    const bool has_vlans = bridge != nullptr && bridge->vlans.has_value() &&
+                           !bridge->vlans->empty();
+    if (spec.vlan_filtering && !has_vlans) {
+      enslaves_.push_back(
+          {resource, SetVlans{spec.id,
+                              /*self=*/true,
+                              {.add = MakePortVlans(kDefaultVlan, {})}}});
+    }
 
     for (const PortSpec& port : spec.ports)
       PlanPort(resource, spec, port, bridge);
@@ -235,6 +246,17 @@ class Planner {
     if (bridge == nullptr || !bridge->up) {
       ups_.push_back({resource, SetLink{.link = spec.id, .up = true}});
     }
+  }
+
+  void PlanBridgeInfo(const std::string& resource, const BridgeInfo& have,
+                      PutBridge want) {
+    want.info.default_pvid = want.info.vlan_filtering ? 0 : have.default_pvid;
+    PutBridge first = want;
+    if (want.info.vlan_filtering && !have.vlan_filtering) {
+      first.info.vlan_filtering = false;
+      ups_.push_back({resource, want});
+    }
+    if (first.info != have) modifies_.push_back({resource, first});
   }
 
   void PlanPort(const std::string& resource, const NetworkSpec& network,
@@ -262,9 +284,10 @@ class Planner {
       enslaves_.push_back(
           {resource, SetLink{.link = name, .master = network.id}});
     }
-    BridgePortInfo info;
-    info.isolated = port.isolated;
-    PlanPortInfo(resource, name, enslaved ? link : nullptr, info);
+    PortState want;
+    want.info.isolated = port.isolated;
+    if (network.vlan_filtering) want.vlans = VlansOf(port);
+    PlanPortState(resource, name, enslaved ? link : nullptr, want);
     if (!is_tunnel && !link->up) {
       ups_.push_back({resource, SetLink{.link = name, .up = true}});
     }
@@ -278,15 +301,75 @@ class Planner {
     return false;
   }
 
-  // link: null where it is not a port yet, so has the kernel's defaults.
-  void PlanPortInfo(const std::string& resource, const std::string& name,
-                    const Link* link, const BridgePortInfo& want) {
-    const BridgePortInfo have =
-        link != nullptr ? link->bridge_port.value_or(BridgePortInfo{})
-                        : BridgePortInfo{};
-    if (have.isolated != want.isolated || have.hairpin != want.hairpin) {
-      enslaves_.push_back({resource, SetBridgePort{name, want}});
+  struct PortState {
+    BridgePortInfo info;
+    std::optional<PortVlans> vlans;  // absent: no VLAN filtering
+    PinnedMacs pinned;               // of a locked port
+  };
+
+  PortState StateOf(const AttachmentSpec& spec) const {
+    PortState want;
+    want.info.isolated = spec.isolated;
+    want.info.hairpin = spec.hairpin;
+    if (wanted_.networks.at(spec.network).vlan_filtering) {
+      want.vlans = VlansOf(spec);
     }
+    if (!spec.locked || !spec.mac) return want;
+    want.info.locked = true;
+    want.info.learning = false;
+    if (!want.vlans) want.pinned.insert({*spec.mac, 0});
+    if (want.vlans) {
+      for (const uint16_t id : IdsOf(*want.vlans)) {
+        want.pinned.insert({*spec.mac, id});
+      }
+    }
+    return want;
+  }
+
+  // link: null where it is not a port yet, so has the kernel's defaults. A port
+  // is locked first and unlocked last.
+  void PlanPortState(const std::string& resource, const std::string& name,
+                     const Link* link, const PortState& want) {
+    BridgePortInfo have;
+    PortVlans vlans;
+    PinnedMacs pinned;
+    if (link != nullptr) {
+      have = link->bridge_port.value_or(BridgePortInfo{});
+      vlans = link->vlans.value_or(PortVlans{});
+      pinned = link->pinned.value_or(PinnedMacs{});
+    }
+    BridgePortInfo wanted_info = want.info;
+    wanted_info.state = have.state;
+    const Step set_info = {resource, SetBridgePort{name, want.info}};
+    const bool change_info = have != wanted_info;
+    if (change_info && (want.info.locked || !have.locked)) {
+      enslaves_.push_back(set_info);
+    }
+    if (want.vlans) {
+      const VlanChange change = DiffVlans(vlans, *want.vlans);
+      if (!change.empty()) {
+        enslaves_.push_back({resource, SetVlans{name, false, change}});
+      }
+    }
+    SetPinned pins{name, Without(want.pinned, pinned),
+                   Without(pinned, want.pinned)};
+    // Entries of the other kind come and go with these.
+    std::erase_if(pins.remove, [&](const auto& pin) {
+      return (pin.second != 0) != want.vlans.has_value();
+    });
+    if (!pins.add.empty() || !pins.remove.empty()) {
+      enslaves_.push_back({resource, pins});
+    }
+    if (change_info && !want.info.locked && have.locked) {
+      enslaves_.push_back(set_info);
+    }
+  }
+
+  static PinnedMacs Without(const PinnedMacs& all, const PinnedMacs& some) {
+    PinnedMacs rest;
+    std::set_difference(all.begin(), all.end(), some.begin(), some.end(),
+                        std::inserter(rest, rest.end()));
+    return rest;
   }
 
   void PlanAttachment(const AttachmentKey& key, const AttachmentSpec& spec) {
@@ -320,10 +403,8 @@ class Planner {
       if (!enslaved) change.master = spec.network;
       enslaves_.push_back({resource, change});
     }
-    BridgePortInfo info;
-    info.isolated = spec.isolated;
-    info.hairpin = spec.hairpin;
-    PlanPortInfo(resource, spec.host_link, enslaved ? link : nullptr, info);
+    PlanPortState(resource, spec.host_link, enslaved ? link : nullptr,
+                  StateOf(spec));
     if (!link->up) {
       ups_.push_back({resource, SetLink{.link = spec.host_link, .up = true}});
     }
@@ -373,94 +454,7 @@ class Planner {
   std::vector<Step> creates_, modifies_, enslaves_, ups_;
 };
 
-DatapathView ViewOf(const Observed& observed, DatapathType type) {
-  auto it = observed.datapaths.find(type);
-  if (it != observed.datapaths.end()) return it->second;
-  return DatapathView{.available = false, .reason = "not built"};
-}
-
-std::string DescribeAction(const DeleteTunnels& a) {
-  return absl::StrCat("delete ", ToString(a.datapath), " ",
-                      absl::StrJoin(a.names, ","));
-}
-std::string DescribeAction(const DeleteLinks& a) {
-  return absl::StrCat("delete links ", absl::StrJoin(a.names, ","));
-}
-std::string DescribeAction(const PutTunnel& a) {
-  return absl::StrCat(a.create ? "create " : "change ", ToString(a.datapath),
-                      " ", a.config.name);
-}
-std::string DescribeAction(const PutBridge& a) {
-  return absl::StrCat(a.create ? "create" : "change", " bridge ", a.name);
-}
-std::string DescribeAction(const SetLink& a) {
-  std::string out = absl::StrCat("set ", a.link);
-  if (a.mtu) absl::StrAppend(&out, " mtu ", *a.mtu);
-  if (a.mac) absl::StrAppend(&out, " address ", a.mac->ToString());
-  if (a.group) absl::StrAppend(&out, " group ", *a.group);
-  if (a.master && a.master->empty()) absl::StrAppend(&out, " nomaster");
-  if (a.master && !a.master->empty()) {
-    absl::StrAppend(&out, " master ", *a.master);
-  }
-  if (a.up) absl::StrAppend(&out, *a.up ? " up" : " down");
-  return out;
-}
-std::string DescribeAction(const SetBridgePort& a) {
-  return absl::StrCat("set port ", a.link,
-                      a.info.isolated ? " isolated" : " not isolated",
-                      a.info.hairpin ? " hairpin" : "");
-}
-std::string DescribeAction(const ForgetAttachment&) { return "forget"; }
-std::string DescribeAction(const Blocked& a) {
-  return absl::StrCat("blocked: ", a.reason);
-}
-
 }  // namespace
-
-DatapathChoice ChooseDatapath(const TunnelSpec& spec,
-                              const Observed& observed) {
-  const DatapathView kernel = ViewOf(observed, DatapathType::kKernel);
-  const DatapathView tap = ViewOf(observed, DatapathType::kTap);
-  if (spec.datapath != DatapathType::kAuto) {
-    const DatapathView view = ViewOf(observed, spec.datapath);
-    if (!view.available) {
-      return {std::nullopt,
-              absl::StrCat("datapath ", ToString(spec.datapath),
-                           " is asked for but not available: ", view.reason)};
-    }
-    return {spec.datapath, absl::StrCat("asked for; ", view.reason)};
-  }
-  auto have = observed.tunnels.find(spec.id);
-  if (have != observed.tunnels.end() && !have->second.link_gone &&
-      ViewOf(observed, have->second.datapath).available) {
-    const DatapathType type = have->second.datapath;
-    if (type == DatapathType::kTap && kernel.available) {
-      return {type,
-              "AUTO: it runs there; the kernel module is available since, set "
-              "datapath KERNEL to move it"};
-    }
-    if (type == DatapathType::kTap) {
-      return {type, absl::StrCat("AUTO: no kernel module: ", kernel.reason)};
-    }
-    return {type, absl::StrCat("AUTO: ", kernel.reason)};
-  }
-  if (kernel.available) {
-    return {DatapathType::kKernel, absl::StrCat("AUTO: ", kernel.reason)};
-  }
-  if (tap.available) {
-    return {DatapathType::kTap,
-            absl::StrCat("AUTO: no kernel module: ", kernel.reason)};
-  }
-  return {std::nullopt, absl::StrCat("no datapath is available: KERNEL: ",
-                                     kernel.reason, "; TAP: ", tap.reason)};
-}
-
-std::string ToString(const Step& step) {
-  const std::string action =
-      std::visit([](const auto& a) { return DescribeAction(a); }, step.action);
-  return step.resource.empty() ? action
-                               : absl::StrCat(step.resource, " ", action);
-}
 
 std::vector<Step> MakePlan(const Wanted& wanted, const Observed& observed,
                            const Scope& scope) {

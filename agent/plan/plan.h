@@ -3,10 +3,11 @@
 // What to do so that the kernel becomes as wanted. Pure and deterministic: the
 // same input gives the same steps in the same order.
 //
-// Order: delete, create, modify, enslave, up. Only owned links (Link::owned(),
-// and TAPs that eoip-tapd reports) are changed or deleted; a foreign link in
-// the way gives a Blocked step. A difference gives the smallest step that
-// removes it; no difference gives no step.
+// Order: delete, create, modify, enslave, up; VLAN filtering is switched on
+// last and off first, so that no port is without its VLANs meanwhile. Only
+// owned links (Link::owned(), and TAPs that eoip-tapd reports) are changed or
+// deleted; a foreign link in the way gives a Blocked step. A difference gives
+// the smallest step that removes it; no difference gives no step.
 #ifndef EOIP_PLAN_PLAN_H_
 #define EOIP_PLAN_PLAN_H_
 
@@ -101,6 +102,17 @@ struct SetBridgePort {
   std::string link;
   BridgePortInfo info;
 };
+struct SetVlans {
+  std::string link;
+  bool self = false;  // the bridge's own VLANs
+  VlanChange change;
+};
+// Source MACs of a locked port.
+struct SetPinned {
+  std::string link;
+  PinnedMacs add;
+  PinnedMacs remove;
+};
 // The attachment's link is gone; forget the attachment.
 struct ForgetAttachment {
   AttachmentKey key;
@@ -115,7 +127,7 @@ struct Step {
   // none (leftovers).
   std::string resource;
   std::variant<DeleteTunnels, DeleteLinks, PutTunnel, PutBridge, SetLink,
-               SetBridgePort, ForgetAttachment, Blocked>
+               SetBridgePort, SetVlans, SetPinned, ForgetAttachment, Blocked>
       action;
 };
 

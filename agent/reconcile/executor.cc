@@ -117,6 +117,18 @@ absl::Status Executor::Do(const SetBridgePort& action) {
   return Annotate(links_->SetBridgePort(ifindex, action.info), action.link);
 }
 
+absl::Status Executor::Do(const SetVlans& action) {
+  EOIP_ASSIGN_OR_RETURN(const uint32_t ifindex, IndexOf(action.link));
+  return Annotate(links_->SetVlans(ifindex, action.self, action.change),
+                  action.link);
+}
+
+absl::Status Executor::Do(const SetPinned& action) {
+  EOIP_ASSIGN_OR_RETURN(const uint32_t ifindex, IndexOf(action.link));
+  return Annotate(links_->SetPinned(ifindex, action.add, action.remove),
+                  action.link);
+}
+
 absl::Status Executor::Do(const ForgetAttachment& action) {
   return forget_(action.key);
 }

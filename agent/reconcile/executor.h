@@ -33,6 +33,8 @@ class Executor {
   absl::Status Do(const PutBridge& action);
   absl::Status Do(const SetLink& action);
   absl::Status Do(const SetBridgePort& action);
+  absl::Status Do(const SetVlans& action);
+  absl::Status Do(const SetPinned& action);
   absl::Status Do(const ForgetAttachment& action);
   absl::Status Do(const Blocked& action);
 

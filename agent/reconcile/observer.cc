@@ -57,12 +57,16 @@ absl::StatusOr<Observed> Observer::Observe(const Wanted& wanted,
     if (names.size() <= kMaxSingleLinks) {
       EOIP_ASSIGN_OR_RETURN(const bool done,
                             ObserveNames(names, scope.tunnels, observed));
-      if (done) return observed;
+      if (done) {
+        EOIP_RETURN_IF_ERROR(ObservePorts(wanted, scope, observed));
+        return observed;
+      }
       observed.links.clear();
       observed.tunnels.clear();
     }
   }
   EOIP_RETURN_IF_ERROR(ObserveAll(observed));
+  EOIP_RETURN_IF_ERROR(ObservePorts(wanted, scope, observed));
   return observed;
 }
 
@@ -81,6 +85,59 @@ absl::Status Observer::ObserveAll(Observed& observed) {
       std::string name = tunnel.config.name;
       observed.tunnels.insert_or_assign(std::move(name), std::move(tunnel));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Observer::ObservePorts(const Wanted& wanted, const Scope& scope,
+                                    Observed& observed) {
+  std::set<std::string> filtered;
+  for (const auto& [id, network] : wanted.networks) {
+    if (!scope.HasNetwork(id) || !network.vlan_filtering) continue;
+    filtered.insert(id);
+    for (const PortSpec& port : network.ports)
+      filtered.insert(port.link_name());
+  }
+  std::set<std::string> locked;
+  for (const auto& [key, attachment] : wanted.attachments) {
+    if (!scope.HasNetwork(key.network)) continue;
+    const std::string& name = attachment.host_link;
+    if (filtered.count(key.network) > 0) filtered.insert(name);
+    const auto link = observed.links.find(name);
+    if (link == observed.links.end() || !link->second.bridge_port) continue;
+    if (attachment.locked || link->second.bridge_port->locked) {
+      locked.insert(name);
+    }
+  }
+  if (!filtered.empty()) {
+    EOIP_RETURN_IF_ERROR(ObserveVlans(filtered, observed));
+  }
+  for (const std::string& name : locked) {
+    Link& link = observed.links.at(name);
+    auto pinned = links_->GetPinned(link.ifindex);
+    // Gone since: the event of that is on its way.
+    if (absl::IsNotFound(pinned.status())) continue;
+    EOIP_ASSIGN_OR_RETURN(link.pinned, std::move(pinned));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Observer::ObserveVlans(const std::set<std::string>& names,
+                                    Observed& observed) {
+  std::map<uint32_t, PortVlans> all;
+  if (names.size() > kMaxSingleLinks) {
+    EOIP_ASSIGN_OR_RETURN(all, links_->GetVlans(0));
+  }
+  for (const std::string& name : names) {
+    auto it = observed.links.find(name);
+    if (it == observed.links.end()) continue;
+    Link& link = it->second;
+    if (!link.bridge && !link.bridge_port) continue;
+    if (names.size() <= kMaxSingleLinks) {
+      EOIP_ASSIGN_OR_RETURN(all, links_->GetVlans(link.ifindex));
+    }
+    auto vlans = all.find(link.ifindex);
+    link.vlans = vlans == all.end() ? PortVlans{} : std::move(vlans->second);
   }
   return absl::OkStatus();
 }

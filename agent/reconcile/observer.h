@@ -32,6 +32,13 @@ class Observer {
                                     const std::set<std::string>& tunnels,
                                     Observed& observed);
 
+  // Where the plan needs them: VLANs of the links of networks that filter, and
+  // static FDB entries of ports that are locked or are to be.
+  absl::Status ObservePorts(const Wanted& wanted, const Scope& scope,
+                            Observed& observed);
+  absl::Status ObserveVlans(const std::set<std::string>& names,
+                            Observed& observed);
+
   Links* links_;
   std::vector<Datapath*> datapaths_;
 };

@@ -156,12 +156,16 @@ TEST_F(AttachmentServiceTest, RefusesEveryBadFieldByNameAndChangesNothing) {
       {"attachment.addresses[0]: '192.0.2.7'",
        [](auto& a) { a.add_addresses("192.0.2.7"); }},
       {"attachment.vlan: '4095'", [](auto& a) { a.set_vlan(4095); }},
-      {"attachment.vlan: '7'", [](auto& a) { a.set_vlan(7); }, kUnimplemented},
+      {"attachment.vlan: '7': networks/lan has no vlan_filtering",
+       [](auto& a) { a.set_vlan(7); }},
       {"attachment.trunk[0].first: '0'", [](auto& a) { a.add_trunk(); }},
-      {"attachment.trunk: ", [](auto& a) { a.add_trunk()->set_first(7); },
-       kUnimplemented},
-      {"attachment.locked: 'true'", [](auto& a) { a.set_locked(true); },
-       kUnimplemented},
+      {"attachment.trunk: '1 ranges': networks/lan has no vlan_filtering",
+       [](auto& a) { a.add_trunk()->set_first(7); }},
+      {"attachment.locked: 'true'",
+       [](auto& a) {
+         a.set_locked(true);
+         a.clear_mac();
+       }},
       {"attachment.pod_namespace: ",
        [](auto& a) { a.set_pod_namespace(std::string(254, 'a')); }},
       {"attachment.pod_name: ", [](auto& a) { a.set_pod_name("\t"); }},

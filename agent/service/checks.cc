@@ -144,14 +144,31 @@ absl::Status CheckNetwork(const State& state, const NetworkSpec& spec) {
     EOIP_RETURN_IF_ERROR(CheckPort(
         state, spec, absl::StrCat("network.ports[", i, "]"), spec.ports[i]));
   }
+  if (spec.vlan_filtering) return absl::OkStatus();
+  for (const auto& [key, record] : state.desired.attachments) {
+    if (key.network == spec.id &&
+        (record->spec.vlan != 0 || !record->spec.trunk.empty())) {
+      return Used("network.vlan_filtering", "false",
+                  absl::StrCat(AttachmentName(key), " has VLANs"));
+    }
+  }
   return absl::OkStatus();
 }
 
 absl::Status CheckAttachment(const State& state, const AttachmentSpec& spec) {
-  if (state.desired.networks.count(spec.network) == 0) {
+  const auto of = state.desired.networks.find(spec.network);
+  if (of == state.desired.networks.end()) {
     return absl::NotFoundError(absl::StrCat(
         "attachment.name: '", AttachmentName({spec.network, spec.id}),
         "': there is no ", NetworkName(spec.network)));
+  }
+  if (!of->second->spec.vlan_filtering &&
+      (spec.vlan != 0 || !spec.trunk.empty())) {
+    return FieldError(
+        spec.vlan != 0 ? "attachment.vlan" : "attachment.trunk",
+        spec.vlan != 0 ? absl::StrCat(spec.vlan)
+                       : absl::StrCat(spec.trunk.size(), " ranges"),
+        absl::StrCat(NetworkName(spec.network), " has no vlan_filtering"));
   }
   const std::string& link = spec.host_link;
   for (const auto& [key, record] : state.desired.attachments) {

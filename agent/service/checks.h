@@ -23,7 +23,9 @@ struct State {
 // ALREADY_EXISTS: the name is taken by another kind of resource or a port, or
 // (tunnels) another one has the same kind, remote, local and tunnel_id, or
 // (attachments) the same host_link. FAILED_PRECONDITION: a port is used
-// elsewhere. NOT_FOUND: the attachment's network.
+// elsewhere, or attachments have VLANs of a network that is not to filter them.
+// NOT_FOUND: the attachment's network. INVALID_ARGUMENT: an attachment with
+// VLANs in a network without vlan_filtering.
 absl::Status CheckTunnel(const State& state, const TunnelSpec& spec);
 absl::Status CheckNetwork(const State& state, const NetworkSpec& spec);
 absl::Status CheckAttachment(const State& state, const AttachmentSpec& spec);

@@ -328,8 +328,7 @@ absl::StatusOr<AttachmentSpec> FromProto(const v1::Attachment& proto) {
   spec.vlan = proto.vlan();
   spec.trunk = ReadRanges(proto.trunk());
   spec.isolated = proto.isolated();
-  if (proto.locked())
-    return NotBuiltError("attachment.locked", "true", "false");
+  spec.locked = proto.locked();
   spec.hairpin = proto.hairpin();
   spec.pod_namespace = proto.pod_namespace();
   spec.pod_name = proto.pod_name();
@@ -413,6 +412,7 @@ v1::Attachment ToProto(const AttachmentSpec& spec) {
     WriteRange(range, proto.add_trunk());
   }
   proto.set_isolated(spec.isolated);
+  proto.set_locked(spec.locked);
   proto.set_hairpin(spec.hairpin);
   proto.set_pod_namespace(spec.pod_namespace);
   proto.set_pod_name(spec.pod_name);

@@ -14,8 +14,6 @@ struct Flags {
   int workers = 1;
   bool fast_send = true;
   std::string log_level = "info";
-  // Descriptor to the predecessor of a hot restart, -1: there is none.
-  int take_over = -1;
   bool help = false;
   bool version = false;
 };

@@ -28,6 +28,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   eoip::ParseReading(message).status().IgnoreError();
   eoip::ParseNews(message).status().IgnoreError();
+  const auto vlans = eoip::ParseVlans(message);
+  if (vlans.ok()) {
+    for (const eoip::PortVlanRange& range : vlans->vlans) {
+      if (range.first < 1 || range.last < range.first || range.last > 4094) {
+        std::abort();
+      }
+    }
+    eoip::DiffVlans(vlans->vlans, {});
+  }
+  eoip::ParsePin(message).status().IgnoreError();
   const auto reply = eoip::ParseReply(message);
   if (reply.ok()) {
     eoip::ParseProbe(*reply).status().IgnoreError();
