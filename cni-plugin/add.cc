@@ -51,9 +51,11 @@ class Adding {
     EOIP_RETURN_IF_ERROR(MakeLink());
     EOIP_RETURN_IF_ERROR(Attach());
     EOIP_RETURN_IF_ERROR(AdjustMtu());
-    EOIP_RETURN_IF_ERROR(AddAddresses());
-    EOIP_RETURN_IF_ERROR(AddRoutes());
-    EOIP_RETURN_IF_ERROR(AnnounceAddresses());
+    if (!config_.silent) {
+      EOIP_RETURN_IF_ERROR(AddAddresses());
+      EOIP_RETURN_IF_ERROR(AddRoutes());
+      EOIP_RETURN_IF_ERROR(AnnounceAddresses());
+    }
     return FillResult();
   }
 
@@ -63,6 +65,7 @@ class Adding {
   absl::Status Attach();
   absl::Status AdjustMtu();
   absl::Status AddAddresses();
+  absl::Status SwitchIpv6(bool on);  // on the pod's end
   absl::Status EnableIpv6();
   absl::Status AddRoutes();
   absl::Status AnnounceAddresses();
@@ -157,6 +160,9 @@ absl::Status Adding::MakeLink() {
   });
   EOIP_RETURN_IF_ERROR(made);
   EOIP_RETURN_IF_ERROR(DressHostEnd(*host_, link_));
+  // In a pod that forwards, the kernel tells routers' groups even without any
+  // address.
+  if (config_.silent) EOIP_RETURN_IF_ERROR(SwitchIpv6(false));
   return RaisePodEnd(*pod_, link_);
 }
 
@@ -175,6 +181,7 @@ absl::Status Adding::Attach() {
     trunk->set_first(range.first);
     trunk->set_last(range.last);
   }
+  attachment.set_locked(config_.macspoofchk);
   attachment.set_isolated(config_.isolated);
   attachment.set_hairpin(config_.hairpin);
   attachment.set_pod_namespace(std::string(request_.Arg("K8S_POD_NAMESPACE")));
@@ -206,6 +213,27 @@ absl::Status Adding::AdjustMtu() {
   return SetMtu(*pod_, link_.pod_name, mtu);
 }
 
+absl::Status Adding::SwitchIpv6(bool on) {
+  const std::string file =
+      absl::StrCat("/proc/sys/net/ipv6/conf/", link_.pod_name, "/disable_ipv6");
+  const char wanted = on ? '0' : '1';
+  return RunInNetns(netns_.get(), [&] {
+    UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    // A kernel without IPv6 needs no switch to be off.
+    if (!fd.valid() && errno == ENOENT && !on) return absl::OkStatus();
+    char value = 0;
+    if (!fd.valid() || ::read(fd.get(), &value, 1) != 1) {
+      return ErrnoToStatus(errno, file);
+    }
+    if (value == wanted) return absl::OkStatus();
+    fd.reset(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd.valid() || ::write(fd.get(), &wanted, 1) != 1) {
+      return ErrnoToStatus(errno, file);
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::Status Adding::EnableIpv6() {
   EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, pod_ifindex_));
   if (pod.mtu < kIpv6MinMtu) {
@@ -214,21 +242,7 @@ absl::Status Adding::EnableIpv6() {
                                  kIpv6MinMtu, " with IPv6 addresses"));
   }
   // Runtimes switch IPv6 off in pods that they think have none.
-  const std::string file =
-      absl::StrCat("/proc/sys/net/ipv6/conf/", link_.pod_name, "/disable_ipv6");
-  EOIP_RETURN_IF_ERROR(RunInNetns(netns_.get(), [&file] {
-    UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    char value = 0;
-    if (!fd.valid() || ::read(fd.get(), &value, 1) != 1) {
-      return ErrnoToStatus(errno, file);
-    }
-    if (value == '0') return absl::OkStatus();
-    fd.reset(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd.valid() || ::write(fd.get(), "0", 1) != 1) {
-      return ErrnoToStatus(errno, file);
-    }
-    return absl::OkStatus();
-  }));
+  EOIP_RETURN_IF_ERROR(SwitchIpv6(true));
   EOIP_RETURN_IF_ERROR(AllowLinkLocal(*pod_, link_.pod_name));
   // The mode alone makes no address on a link that is up already.
   const absl::Status status =

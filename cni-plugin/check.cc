@@ -41,7 +41,8 @@ class Checking {
     EOIP_RETURN_IF_ERROR(FindInterface());
     const absl::Status agent = CheckAgent();
     EOIP_RETURN_IF_ERROR(CheckLinks());
-    if (pod_link_) {
+    // A silent port's addresses and routes are its guest's.
+    if (pod_link_ && !config_.silent) {
       EOIP_RETURN_IF_ERROR(CheckAddresses());
       EOIP_RETURN_IF_ERROR(CheckRoutes());
     }
@@ -58,6 +59,7 @@ class Checking {
   void CheckPodLink(const LinkInfo& pod);
   absl::Status CheckPort(const LinkInfo& host);
   absl::Status CheckVlans(const LinkInfo& host);
+  absl::Status CheckLock(const LinkInfo& host);
   absl::Status CheckAddresses();
   absl::Status CheckRoutes();
 
@@ -197,7 +199,33 @@ absl::Status Checking::CheckPort(const LinkInfo& host) {
     Problem("link ", host.name, " has hairpin ",
             host.port->hairpin ? "on" : "off");
   }
+  EOIP_RETURN_IF_ERROR(CheckLock(host));
   return CheckVlans(host);
+}
+
+absl::Status Checking::CheckLock(const LinkInfo& host) {
+  if (host.port->locked != config_.macspoofchk) {
+    Problem("link ", host.name, " is ", config_.macspoofchk ? "not " : "",
+            "locked to its MAC");
+  }
+  if (!config_.macspoofchk) return absl::OkStatus();
+  if (host.port->learning) Problem("link ", host.name, " learns MACs");
+  EOIP_ASSIGN_OR_RETURN(std::vector<FdbEntry> entries,
+                        ListStaticFdb(*host_, host.ifindex));
+  bool own = false;
+  for (const FdbEntry& entry : entries) {
+    if (entry.mac == config_.mac) {
+      own = true;
+    } else {
+      Problem("link ", host.name, " also lets in frames of ",
+              entry.mac.ToString());
+    }
+  }
+  if (!own) {
+    Problem("link ", host.name, " has no FDB entry of ",
+            config_.mac.ToString());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Checking::CheckVlans(const LinkInfo& host) {

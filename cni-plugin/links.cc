@@ -3,6 +3,7 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -30,6 +31,10 @@ PortInfo ParsePort(absl::string_view attributes) {
       port.isolated = Flag(bytes);
     } else if (type == IFLA_BRPORT_MODE) {
       port.hairpin = Flag(bytes);
+    } else if (type == IFLA_BRPORT_LOCKED) {
+      port.locked = Flag(bytes);
+    } else if (type == IFLA_BRPORT_LEARNING) {
+      port.learning = Flag(bytes);
     }
   });
   return port;
@@ -180,6 +185,36 @@ absl::StatusOr<std::vector<BridgeVlan>> ListPortVlans(RtnlSocket& socket,
                          });
       }));
   return vlans;
+}
+
+absl::StatusOr<std::vector<FdbEntry>> ListStaticFdb(RtnlSocket& socket,
+                                                    uint32_t ifindex) {
+  ndmsg header{};
+  header.ndm_family = AF_BRIDGE;
+  header.ndm_ifindex = static_cast<int>(ifindex);
+  RtnlMessage request(RTM_GETNEIGH, NLM_F_DUMP, header);
+  std::vector<FdbEntry> entries;
+  EOIP_RETURN_IF_ERROR(
+      socket.Query("list the FDB", request, [&](const nlmsghdr* message) {
+        const auto* row = static_cast<const ndmsg*>(NLMSG_DATA(message));
+        if (row->ndm_ifindex != static_cast<int>(ifindex) ||
+            !(row->ndm_state & NUD_NOARP) || (row->ndm_flags & NTF_SELF)) {
+          return;
+        }
+        FdbEntry entry{};
+        ForEachAttribute(AttributesOf(message, sizeof(*row)),
+                         [&entry](uint16_t type, absl::string_view bytes) {
+                           if (type == NDA_LLADDR && bytes.size() == 6) {
+                             std::array<uint8_t, 6> mac;
+                             memcpy(mac.data(), bytes.data(), mac.size());
+                             entry.mac = MacAddress(mac);
+                           } else if (type == NDA_VLAN && bytes.size() >= 2) {
+                             memcpy(&entry.vlan, bytes.data(), 2);
+                           }
+                         });
+        entries.push_back(entry);
+      }));
+  return entries;
 }
 
 }  // namespace eoip::cni

@@ -29,6 +29,8 @@ struct PortInfo {
   uint8_t state = 0;  // BR_STATE_*; 3: forwarding
   bool isolated = false;
   bool hairpin = false;
+  bool locked = false;
+  bool learning = true;
 };
 
 struct LinkInfo {
@@ -64,6 +66,14 @@ struct BridgeVlan {
 // VLANs of a bridge's port; empty also where the kernel has no VLAN filtering.
 absl::StatusOr<std::vector<BridgeVlan>> ListPortVlans(RtnlSocket& socket,
                                                       uint32_t ifindex);
+
+struct FdbEntry {
+  MacAddress mac;
+  uint16_t vlan;  // 0: of a bridge without VLAN filtering
+};
+// Static entries of a bridge's port.
+absl::StatusOr<std::vector<FdbEntry>> ListStaticFdb(RtnlSocket& socket,
+                                                    uint32_t ifindex);
 
 }  // namespace eoip::cni
 

@@ -112,17 +112,17 @@ absl::Status ReadVlans(const NetConf& conf, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status ReadActivation(const NetConf& conf, Config& config) {
+  config.silent = conf.activation() == "silent";
+  if (config.silent || conf.activation().empty() ||
+      conf.activation() == "immediate") {
+    return absl::OkStatus();
+  }
+  return BadField("activation", conf.activation(),
+                  "must be immediate or silent");
+}
+
 absl::Status RefuseUnbuilt(const NetConf& conf) {
-  if (conf.macspoofchk()) {
-    return CniError(CniCode::kUnsupportedField,
-                    "macspoofchk: 'true': not built yet; allowed false");
-  }
-  if (!conf.activation().empty() && conf.activation() != "immediate") {
-    return CniError(
-        CniCode::kUnsupportedField,
-        absl::StrCat("activation: '", absl::CHexEscape(conf.activation()),
-                     "': not built yet; allowed immediate"));
-  }
   if (!conf.tunnels().struct_value().fields().empty() ||
       !conf.tunnels().list_value().values().empty()) {
     return CniError(CniCode::kUnsupportedField,
@@ -170,6 +170,8 @@ absl::StatusOr<Config> ParseConfig(const Request& request) {
   EOIP_ASSIGN_OR_RETURN(config.mac, ReadMac(request, conf));
   EOIP_RETURN_IF_ERROR(ReadIps(request, conf, config));
   EOIP_RETURN_IF_ERROR(ReadVlans(conf, config));
+  EOIP_RETURN_IF_ERROR(ReadActivation(conf, config));
+  config.macspoofchk = conf.macspoofchk();
   config.isolated = conf.isolated();
   config.hairpin = conf.hairpin();
   config.promisc = conf.promisc();

@@ -30,6 +30,10 @@ struct Config {
   bool promisc = false;  // IFF_PROMISC on the pod's end
   uint32_t vlan = 0;     // 0: none
   std::vector<VlanRange> trunk;
+  bool macspoofchk = false;  // the port takes frames of `mac` only
+  // activation: silent. Addresses and routes are for the result only; the
+  // port's guest uses them itself, when it pleases.
+  bool silent = false;
   // Addresses with prefix length that the runtime asks for ("ips" capability,
   // args.cni.ips, CNI_ARGS IP); used when there is no IPAM plugin, which reads
   // them itself.
