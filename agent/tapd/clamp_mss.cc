@@ -11,8 +11,42 @@ namespace eoip::tapd {
 namespace {
 
 constexpr uint8_t kTcp = 6;
+// Extension headers, RFC 8200.
+constexpr uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44,
+                  kDestinationOptions = 60;
 constexpr uint8_t kSyn = 0x02;
 constexpr uint8_t kOptionEnd = 0, kOptionNop = 1, kOptionMss = 2;
+
+// Where TCP starts behind the IPv6 header at ip_at and its extension headers,
+// of which a packet has a handful at most.
+constexpr int kMaxExtensions = 8;
+std::optional<size_t> FindTcpBehindIpv6(size_t ip_at,
+                                        absl::Span<const uint8_t> frame) {
+  uint8_t next = frame[ip_at + 6];
+  size_t at = ip_at + 40;
+  for (int i = 0; i <= kMaxExtensions; ++i) {
+    if (next == kTcp) return at;
+    if (frame.size() < at + 8) return std::nullopt;
+    size_t size = 8;
+    switch (next) {
+      case kHopByHop:
+      case kRouting:
+      case kDestinationOptions:
+        size = (frame[at + 1] + 1u) * 8;
+        break;
+      case kFragment:
+        if ((LoadBe16(&frame[at + 2]) & 0xfff8) != 0) return std::nullopt;
+        break;
+      default:
+        // Also behind an authentication header, whose checksum would no longer
+        // be right.
+        return std::nullopt;
+    }
+    next = frame[at];
+    at += size;
+  }
+  return std::nullopt;
+}
 
 // The TCP header with its options, or nothing.
 absl::Span<uint8_t> FindTcpHeader(const InnerIp& ip,
@@ -20,8 +54,9 @@ absl::Span<uint8_t> FindTcpHeader(const InnerIp& ip,
   const uint8_t* h = &frame[ip.offset];
   size_t at = ip.offset;
   if (ip.ipv6) {
-    if (h[6] != kTcp) return {};
-    at += 40;
+    const std::optional<size_t> found = FindTcpBehindIpv6(at, frame);
+    if (!found.has_value()) return {};
+    at = *found;
   } else {
     const bool later_fragment = (LoadBe16(h + 6) & 0x1fff) != 0;
     const size_t header_size = (h[0] & 0xf) * 4u;

@@ -8,9 +8,10 @@
 
 namespace eoip::tapd {
 
-// Lowers the MSS option of a TCP SYN (IPv4 or IPv6, behind VLAN tags or not) to
-// mtu less the IP and TCP headers, and corrects the checksum. Everything else
-// stays as it is; any bytes are safe. True: changed. Pure.
+// Lowers the MSS option of a TCP SYN (IPv4, or IPv6 with extension headers or
+// without, behind VLAN tags or not) to mtu less the IP header and the TCP
+// header, 40 or 60 bytes, and corrects the checksum. Everything else stays as
+// it is; any bytes are safe. True: changed. Pure.
 bool ClampTcpMss(uint32_t mtu, absl::Span<uint8_t> frame);
 
 }  // namespace eoip::tapd

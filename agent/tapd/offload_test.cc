@@ -528,6 +528,63 @@ TEST(ClampTcpMss, LowersTheMssOfSynsAndKeepsTheChecksumRight) {
   }
 }
 
+// A SYN behind extension headers: type, then the header with the type of what
+// follows it left 0.
+Bytes WithExtensions(
+    Bytes frame, const std::vector<std::pair<uint8_t, std::string>>& headers) {
+  const size_t ip_at = frame[12] == 0x81 ? 18 : 14;
+  Bytes all;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    Bytes header = FromHex(headers[i].second);
+    header[0] = i + 1 < headers.size() ? headers[i + 1].first : 6;
+    all = Concat(all, header);
+  }
+  frame[ip_at + 6] = headers[0].first;
+  const size_t size = frame.size() - ip_at - 40 + all.size();
+  Put(&frame, ip_at + 4, 2, static_cast<uint32_t>(size));
+  frame.insert(frame.begin() + static_cast<long>(ip_at) + 40, all.begin(),
+               all.end());
+  return frame;
+}
+
+TEST(ClampTcpMss, FindsTcpBehindIpv6ExtensionHeaders) {
+  const std::string hop = "0000010400000000", routing = "0000040000000000";
+  const std::string options = "0001010c000000000000000000000000";
+  const std::string first = "0000000100000007", later = "0000000800000007";
+  const std::string ah = "0004000000000100000000010000000000000000000000000000";
+  for (bool vlan : {false, true}) {
+    Segment s;
+    s.ipv6 = true, s.vlan = vlan, s.flags = kSyn;
+    s.options = FromHex("020405dc");
+    const Bytes before = MakeFrame(s);
+    s.options = FromHex("020405a0");
+    const Bytes after = MakeFrame(s);
+    using Headers = std::vector<std::pair<uint8_t, std::string>>;
+    for (const Headers& headers :
+         {Headers{{0, hop}}, Headers{{60, options}}, Headers{{44, first}},
+          Headers{{0, hop}, {60, options}, {43, routing}, {44, first}}}) {
+      Bytes frame = WithExtensions(before, headers);
+      EXPECT_TRUE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+      EXPECT_EQ(ToHex(frame), ToHex(WithExtensions(after, headers)));
+    }
+    // A later fragment, what is signed, and what nobody knows stay.
+    for (const Headers& headers :
+         {Headers{{44, later}}, Headers{{51, ah}}, Headers{{253, hop}},
+          Headers(20, {60, hop})}) {
+      Bytes frame = WithExtensions(before, headers);
+      EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(frame)));
+      EXPECT_EQ(frame, WithExtensions(before, headers));
+    }
+    // Cut anywhere.
+    const Bytes whole =
+        WithExtensions(before, {{0, hop}, {60, options}, {44, first}});
+    for (size_t n = 0; n < whole.size(); ++n) {
+      Bytes part(whole.begin(), whole.begin() + static_cast<long>(n));
+      EXPECT_FALSE(ClampTcpMss(1500, absl::MakeSpan(part)));
+    }
+  }
+}
+
 TEST(ClampTcpMss, LeavesEverythingElse) {
   Segment s;
   s.options = FromHex("020405dc");
