@@ -13,7 +13,7 @@ namespace eoip::tapd {
 
 const char kUsage[] =
     R"(usage: eoip-tapd [--socket PATH] [--workers N] [--fast-send on|off]
-                 [--log-level LEVEL]
+                 [--busy-poll USEC] [--log-level LEVEL]
 
 Carries EoIP and EoIPv6 tunnels in user space, as eoip-agent tells it over a
 unix socket.
@@ -22,12 +22,16 @@ unix socket.
   --workers N        forwarding threads (default 1)
   --fast-send on|off send past the IP stack where the route is plain, so that
                      output hooks of nftables see few packets (default on)
+  --busy-poll USEC   look for packets up to this long before sleeping, where
+                     they come that close together; 0 never (default 50)
   --log-level LEVEL  error, warning, info or debug (default info)
   --version          print the version
   --help             print this text
 )";
 
 namespace {
+
+constexpr int kMaxBusyPollUs = 1000;
 
 absl::Status SetFlag(absl::string_view name, absl::string_view value,
                      Flags* flags) {
@@ -50,6 +54,16 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value,
           absl::StrCat("--fast-send ", value, ": must be on or off"));
     }
     flags->fast_send = value == "on";
+    return absl::OkStatus();
+  }
+  if (name == "busy-poll") {
+    int us = 0;
+    if (!absl::SimpleAtoi(value, &us) || us < 0 || us > kMaxBusyPollUs) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--busy-poll ", value,
+          ": must be a number of microseconds from 0 to ", kMaxBusyPollUs));
+    }
+    flags->busy_poll_us = us;
     return absl::OkStatus();
   }
   if (name == "log-level") {

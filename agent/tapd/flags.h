@@ -13,6 +13,7 @@ struct Flags {
   std::string socket = "/run/eoip/tapd.sock";
   int workers = 1;
   bool fast_send = true;
+  int busy_poll_us = 50;
   std::string log_level = "info";
   bool help = false;
   bool version = false;

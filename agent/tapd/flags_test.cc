@@ -30,6 +30,12 @@ TEST(ParseFlags, NamesTheFlagAndTheValue) {
   EXPECT_FALSE(ParseFlags({"--log-level=loud"}).ok());
   EXPECT_FALSE(ParseFlags({"--fast-send=maybe"}).ok());
   EXPECT_FALSE(ParseFlags({"--fast-send=off"})->fast_send);
+  for (const char* bad : {"-1", "1001", "fast", ""}) {
+    EXPECT_EQ(ParseFlags({"--busy-poll", bad}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+  EXPECT_EQ(ParseFlags({"--busy-poll=0"})->busy_poll_us, 0);
 }
 
 }  // namespace

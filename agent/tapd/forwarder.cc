@@ -47,12 +47,12 @@ std::string DescribeSendError(const TunnelConfig& config, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(int workers,
-                                                            bool fast_send) {
+absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(
+    const WorkerOptions& options) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder());
-  for (int i = 0; i < workers; ++i) {
+  for (int i = 0; i < options.workers; ++i) {
     EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
-                          Worker::Start(i, workers, fast_send));
+                          Worker::Start(i, options));
     forwarder->workers_.push_back(std::move(worker));
   }
   return forwarder;

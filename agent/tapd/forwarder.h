@@ -25,9 +25,9 @@ inline constexpr int kMaxWorkers = 64;
 
 class Forwarder {
  public:
-  // workers: 1..kMaxWorkers. fast_send: see Worker.
-  static absl::StatusOr<std::unique_ptr<Forwarder>> Start(int workers,
-                                                          bool fast_send);
+  // options.workers: 1..kMaxWorkers.
+  static absl::StatusOr<std::unique_ptr<Forwarder>> Start(
+      const WorkerOptions& options);
   // Stops the workers; the TAP links go.
   ~Forwarder();
 

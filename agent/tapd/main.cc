@@ -35,7 +35,8 @@ int Serve(const Flags& flags) {
     LogError(confined.message());
     return 1;
   }
-  auto forwarder = Forwarder::Start(flags.workers, flags.fast_send);
+  auto forwarder = Forwarder::Start(
+      {flags.workers, flags.fast_send, int64_t{flags.busy_poll_us} * 1000});
   if (!forwarder.ok()) {
     LogError(forwarder.status().message());
     return 1;

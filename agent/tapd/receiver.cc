@@ -54,15 +54,33 @@ struct Receiver::Buffers {
     for (int i = 0; i < kBatch; ++i) {
       iov[i] = {data + i * kPacketRoom, kPacketRoom};
       msghdr& m = messages[i].msg_hdr;
-      m.msg_name = &names[i];
+      // One piece each: the kernel takes two the long way.
       m.msg_iov = &iov[i];
       m.msg_iovlen = 1;
       m.msg_control = control[i].data();
     }
+    Reset(kBatch);
   }
   ~Buffers() { ::munmap(data, kBatch * kPacketRoom); }
 
+  // Makes the first count messages ready for another batch.
+  void Reset(int count) {
+    for (int i = 0; i < count; ++i) {
+      messages[i].msg_hdr.msg_namelen = sizeof(names[i]);
+      messages[i].msg_hdr.msg_controllen = kControlRoom;
+    }
+  }
+
+  // An IPv4 packet says itself where it comes from.
+  void UseNames(bool use) {
+    for (int i = 0; i < kBatch; ++i) {
+      messages[i].msg_hdr.msg_name = use ? &names[i] : nullptr;
+    }
+    named = use;
+  }
+
   uint8_t* data;
+  bool named = false;
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> iov{};
   std::array<sockaddr_in6, kBatch> names{};
@@ -75,10 +93,7 @@ Receiver::~Receiver() = default;
 
 int Receiver::Receive(int fd, bool ipv6) {
   Buffers& b = *buffers_;
-  for (mmsghdr& m : b.messages) {
-    m.msg_hdr.msg_namelen = sizeof(sockaddr_in6);
-    m.msg_hdr.msg_controllen = kControlRoom;
-  }
+  if (ipv6 != b.named) b.UseNames(ipv6);
   const int n =
       ::recvmmsg(fd, b.messages.data(), kBatch, MSG_DONTWAIT, nullptr);
   if (n <= 0) return 0;
@@ -98,6 +113,7 @@ int Receiver::Receive(int fd, bool ipv6) {
   counters_.batches.Add(1);
   counters_.packets.Add(static_cast<uint64_t>(n));
   ReadOverrun(b.messages[n - 1].msg_hdr, ipv6);
+  b.Reset(n);
   return n;
 }
 

@@ -43,20 +43,27 @@ void TxBatch::Add(TunnelSlot* slot, absl::Span<const uint8_t> head,
   packet.slot = slot;
   packet.frame_size = static_cast<uint32_t>(frame_size);
   const size_t header_size = ipv6 ? EOIP6_HLEN : EOIP4_HLEN;
-  uint8_t* header = &packet.head[kHeadAt - header_size];
+  uint8_t* header = &packet.bytes[kHeadAt - header_size];
   if (ipv6) {
     eoip6_build(header, slot->config.tunnel_id);
   } else {
     eoip4_build(header, slot->config.tunnel_id, packet.frame_size);
   }
-  if (!head.empty()) {
-    std::memcpy(&packet.head[kHeadAt], head.data(), head.size());
-  }
-  packet.iov[0] = {header, header_size + head.size()};
-  packet.iov[1] = {const_cast<uint8_t*>(body.data()), body.size()};
+  uint8_t* frame = &packet.bytes[kHeadAt];
+  if (!head.empty()) std::memcpy(frame, head.data(), head.size());
   msghdr& message = messages_[size_].msg_hdr;
   message.msg_iov = packet.iov.data();
-  message.msg_iovlen = body.empty() ? 1 : 2;
+  if (frame_size <= kCopied) {
+    if (!body.empty()) {
+      std::memcpy(frame + head.size(), body.data(), body.size());
+    }
+    packet.iov[0] = {header, header_size + frame_size};
+    message.msg_iovlen = 1;
+  } else {
+    packet.iov[0] = {header, header_size + head.size()};
+    packet.iov[1] = {const_cast<uint8_t*>(body.data()), body.size()};
+    message.msg_iovlen = 2;
+  }
   const size_t ip_size = (ipv6 ? 40 : 20) + header_size + frame_size;
   if (use_path && ip_size <= slot->path->mtu) {
     AddressByPath(&packet, tos, &message);
@@ -89,7 +96,8 @@ void TxBatch::AddressByPath(Packet* packet, uint8_t tos, msghdr* message) {
   packet->fd = sockets_->packet.get();
   const size_t size = slot->config.ipv6 ? kLinkHeaderSizeV6 : kLinkHeaderSizeV4;
   iovec& first = packet->iov[0];
-  const size_t payload = first.iov_len + packet->iov[1].iov_len;
+  const size_t payload =
+      first.iov_len + (message->msg_iovlen > 1 ? packet->iov[1].iov_len : 0);
   auto* start = static_cast<uint8_t*>(first.iov_base) - size;
   WriteLinkHeader(slot->config, *slot->path, tos, next_ip_id_++, payload,
                   start);

@@ -2,8 +2,8 @@
 #include "tapd/worker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -29,10 +29,10 @@ constexpr int kMaxEvents = 64;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(int index, int workers,
-                                                      bool fast_send) {
-  std::unique_ptr<Worker> worker(new Worker(index, workers));
-  EOIP_RETURN_IF_ERROR(worker->Init(fast_send));
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(
+    int index, const WorkerOptions& options) {
+  std::unique_ptr<Worker> worker(new Worker(index, options));
+  EOIP_RETURN_IF_ERROR(worker->Init(options.fast_send));
   return worker;
 }
 
@@ -96,8 +96,7 @@ void Worker::Run() {
   ::pthread_setname_np(::pthread_self(), "tapd-worker");
   std::array<epoll_event, kMaxEvents> events;
   while (!stop_) {
-    const int n =
-        ::epoll_wait(epoll_.get(), events.data(), kMaxEvents, TimeoutMs());
+    const int n = WaitForEvents(absl::MakeSpan(events));
     bool woken = false;
     for (int i = 0; i < n; ++i) {
       if (events[i].data.u64 == kWakeEvent) {
@@ -111,6 +110,28 @@ void Worker::Run() {
     // Last, as calls may remove slots that events of this round name.
     if (woken) RunCalls();
   }
+}
+
+int Worker::WaitForEvents(absl::Span<epoll_event> events) {
+  const int size = static_cast<int>(events.size());
+  if (!poll_window_.enabled()) {
+    return ::epoll_wait(epoll_.get(), events.data(), size, TimeoutMs());
+  }
+  while (true) {
+    const int n = ::epoll_wait(epoll_.get(), events.data(), size, 0);
+    const int64_t now_ns = NowNs();
+    if (n != 0) {
+      poll_window_.Worked(now_ns);
+      return n;
+    }
+    if (!poll_window_.Open(now_ns)) break;
+    ::sched_yield();
+    poll_window_.Yielded(now_ns, NowNs());
+  }
+  const int64_t from_ns = NowNs();
+  const int n = ::epoll_wait(epoll_.get(), events.data(), size, TimeoutMs());
+  poll_window_.Slept(from_ns, NowNs());
+  return n;
 }
 
 int Worker::TimeoutMs() const {

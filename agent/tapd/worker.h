@@ -5,6 +5,8 @@
 #ifndef EOIP_TAPD_WORKER_H_
 #define EOIP_TAPD_WORKER_H_
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -17,8 +19,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "base/unique_fd.h"
 #include "tapd/path_finder.h"
+#include "tapd/poll_window.h"
 #include "tapd/receiver.h"
 #include "tapd/sockets.h"
 #include "tapd/transmitter.h"
@@ -26,13 +30,21 @@
 
 namespace eoip::tapd {
 
+// What all workers have in common.
+struct WorkerOptions {
+  int workers = 1;
+  // Past the IP stack where that is possible (link_path.h).
+  bool fast_send = true;
+  // See poll_window.h; 0: never poll.
+  int64_t busy_poll_ns = 0;
+};
+
 class Worker {
  public:
-  // fast_send: past the IP stack where that is possible (link_path.h).
-  // Starts the thread of worker number 0 <= index < workers.
+  // Starts the thread of worker number 0 <= index < options.workers.
   // RESOURCE_EXHAUSTED: no descriptors.
-  static absl::StatusOr<std::unique_ptr<Worker>> Start(int index, int workers,
-                                                       bool fast_send);
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(
+      int index, const WorkerOptions& options);
   // Stops the thread. Slots that are still there must outlive the worker.
   ~Worker();
 
@@ -64,11 +76,16 @@ class Worker {
   void Remove(TunnelSlot* slot);
 
  private:
-  Worker(int index, int workers)
-      : index_(index), workers_(workers), transmitter_(&sockets_) {}
+  Worker(int index, const WorkerOptions& options)
+      : index_(index),
+        workers_(options.workers),
+        transmitter_(&sockets_),
+        poll_window_(options.busy_poll_ns) {}
   absl::Status Init(bool fast_send);
   absl::Status OpenPaths();
   void Run();
+  // Polls, then sleeps, until there are events or a timer fires.
+  int WaitForEvents(absl::Span<epoll_event> events);
   int TimeoutMs() const;
   void HandleEvent(uint64_t data);
   void ReceiveAll(int fd, bool ipv6);
@@ -94,6 +111,7 @@ class Worker {
   std::unique_ptr<PathFinder> paths_;
   Receiver receiver_;
   Transmitter transmitter_;
+  PollWindow poll_window_;
   std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
   bool stop_ = false;
 
