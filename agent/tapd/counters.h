@@ -4,8 +4,10 @@
 #ifndef EOIP_TAPD_COUNTERS_H_
 #define EOIP_TAPD_COUNTERS_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -78,8 +80,19 @@ struct TunnelCounters {
 
 // Of one direction of one worker: packets per system call.
 struct BatchCounters {
+  static constexpr int kSizes = 8;
+
+  // A system call with n > 0 packets.
+  void Add(uint64_t n) {
+    batches.Add(1);
+    packets.Add(n);
+    sizes[std::min(static_cast<int>(std::bit_width(n)) - 1, kSizes - 1)].Add(1);
+  }
+
   Counter batches;
   Counter packets;
+  // Batches of 2^i to 2^(i+1) - 1 packets; the last one takes all larger ones.
+  std::array<Counter, kSizes> sizes;
 };
 
 }  // namespace eoip::tapd

@@ -278,6 +278,13 @@ void Forwarder::FillInfo(v1::Info* info) {
     out->set_rx_packets(worker->rx().packets.Get());
     out->set_tx_batches(worker->tx().batches.Get());
     out->set_tx_packets(worker->tx().packets.Get());
+    for (const Counter& count : worker->rx().sizes) {
+      out->add_rx_batch_sizes(count.Get());
+    }
+    for (const Counter& count : worker->tx().sizes) {
+      out->add_tx_batch_sizes(count.Get());
+    }
+    AddDrops(worker->drops(), out->mutable_drops());
   }
 }
 

@@ -110,8 +110,7 @@ int Receiver::Receive(int fd, bool ipv6) {
   }
   // The buffers are used again by the next batch.
   coalescer_.Flush(WriteTap);
-  counters_.batches.Add(1);
-  counters_.packets.Add(static_cast<uint64_t>(n));
+  counters_.Add(static_cast<uint64_t>(n));
   ReadOverrun(b.messages[n - 1].msg_hdr, ipv6);
   b.Reset(n);
   return n;

@@ -125,8 +125,7 @@ void TxBatch::Flush() {
         ::sendmmsg(fd, &messages_[at], static_cast<unsigned int>(end - at), 0);
     if (sent > 0) {
       CountSent(at, static_cast<size_t>(sent));
-      counters_.batches.Add(1);
-      counters_.packets.Add(static_cast<uint64_t>(sent));
+      counters_.Add(static_cast<uint64_t>(sent));
       at += static_cast<size_t>(sent);
       waited = false;
       continue;
