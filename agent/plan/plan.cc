@@ -47,8 +47,9 @@ class Planner {
       if (scope_.HasNetwork(id)) PlanNetwork(spec);
     }
     for (const auto& [key, spec] : wanted_.attachments) {
-      if (scope_.HasNetwork(spec.network)) PlanAttachment(key, spec);
+      if (scope_.HasAttachment(key)) PlanAttachment(key, spec);
     }
+    PlanLoweredMtus();
     PlanReleases();
     std::vector<Step> steps;
     for (const auto& [datapath, names] : deleted_tunnels_) {
@@ -239,10 +240,7 @@ class Planner {
 
     for (const PortSpec& port : spec.ports)
       PlanPort(resource, spec, port, bridge);
-    // After the ports: the kernel lowers the MTU of a bridge when one joins.
-    if (bridge != nullptr && bridge->mtu != want.mtu) {
-      ups_.push_back({resource, SetLink{.link = spec.id, .mtu = want.mtu}});
-    }
+    if (bridge != nullptr) PlanBridgeMtu(spec, *bridge);
     if (bridge == nullptr || !bridge->up) {
       ups_.push_back({resource, SetLink{.link = spec.id, .up = true}});
     }
@@ -257,6 +255,31 @@ class Planner {
       ups_.push_back({resource, want});
     }
     if (first.info != have) modifies_.push_back({resource, first});
+  }
+
+  // After the ports: the kernel lowers the MTU of a bridge when one joins.
+  void PlanBridgeMtu(const NetworkSpec& spec, const Link& bridge) {
+    const uint32_t mtu = NetworkMtu(spec, wanted_);
+    if (bridge.mtu == mtu) return;
+    ups_.push_back(
+        {NetworkName(spec.id), SetLink{.link = spec.id, .mtu = mtu}});
+  }
+
+  // Of the bridges that are looked at only because an attachment joined.
+  void PlanLoweredMtus() {
+    std::set<std::string> seen;
+    for (const AttachmentKey& key : scope_.attachments) {
+      if (scope_.HasNetwork(key.network) || !seen.insert(key.network).second) {
+        continue;
+      }
+      auto it = wanted_.networks.find(key.network);
+      const Link* bridge = FindLink(observed_, key.network);
+      if (it == wanted_.networks.end() || bridge == nullptr ||
+          !IsOwnBridge(*bridge)) {
+        continue;
+      }
+      PlanBridgeMtu(it->second, *bridge);
+    }
   }
 
   void PlanPort(const std::string& resource, const NetworkSpec& network,
@@ -388,25 +411,34 @@ class Planner {
       }
       return;
     }
-    if (bridges_.count(spec.network) == 0) {
+    if (bridges_.count(spec.network) == 0 &&
+        (bridge == nullptr || !IsOwnBridge(*bridge))) {
       modifies_.push_back(
           {resource,
            Blocked{absl::StrCat(NetworkName(spec.network), " has no bridge")}});
       return;
     }
     const bool enslaved = bridge != nullptr && link->master == bridge->ifindex;
-    if (!enslaved || link->group != kPortGroup) {
-      SetLink change;
-      change.link = spec.host_link;
-      // The mark and the membership go in one message.
-      change.group = kPortGroup;
-      if (!enslaved) change.master = spec.network;
-      enslaves_.push_back({resource, change});
-    }
+    SetLink change;
+    change.link = spec.host_link;
+    if (!enslaved) change.master = spec.network;
+    if (!enslaved || link->group != kPortGroup) change.group = kPortGroup;
+    const size_t place = enslaves_.size();
     PlanPortState(resource, spec.host_link, enslaved ? link : nullptr,
                   StateOf(spec));
+    const bool plain = enslaves_.size() == place;
     if (!link->up) {
-      ups_.push_back({resource, SetLink{.link = spec.host_link, .up = true}});
+      // Not before it has its properties.
+      if (plain && change.group) {
+        change.up = true;
+      } else {
+        ups_.push_back({resource, SetLink{.link = spec.host_link, .up = true}});
+      }
+    }
+    // Mark and membership go in one message, before the port's properties.
+    if (change.group) {
+      enslaves_.insert(enslaves_.begin() + static_cast<ptrdiff_t>(place),
+                       Step{resource, change});
     }
   }
 

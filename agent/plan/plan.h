@@ -32,11 +32,16 @@ struct Scope {
   bool all = false;
   std::set<std::string> tunnels;   // ids; may be ones that are no longer wanted
   std::set<std::string> networks;  // with their ports and attachments
+  // Without the rest of their networks; may be ones that are no longer wanted.
+  std::set<AttachmentKey> attachments;
   bool HasTunnel(const std::string& id) const {
     return all || tunnels.count(id) > 0;
   }
   bool HasNetwork(const std::string& id) const {
     return all || networks.count(id) > 0;
+  }
+  bool HasAttachment(const AttachmentKey& key) const {
+    return HasNetwork(key.network) || attachments.count(key) > 0;
   }
 };
 

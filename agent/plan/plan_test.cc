@@ -272,6 +272,71 @@ TEST_F(PlanTest, TakenOutPortReturns) {
                   "networks/lan/attachments/pod set port veth1 isolated"));
 }
 
+TEST_F(PlanTest, NewPortIsMarkedEnslavedAndUpInOneStep) {
+  WantNetwork("lan", {});
+  WantAttachment("lan", "pod", "veth1");
+  HaveBridge("lan");
+  HaveLink("veth1", "veth", 0);
+  EXPECT_THAT(Plan(),
+              ElementsAre("networks/lan/attachments/pod set veth1 group " +
+                          std::to_string(kPortGroup) + " master lan up"));
+}
+
+TEST_F(PlanTest, PortWithPropertiesIsUpOnlyOnceItHasThem) {
+  WantNetwork("lan", {});
+  WantAttachment("lan", "pod", "veth1").isolated = true;
+  HaveBridge("lan");
+  HaveLink("veth1", "veth", 0);
+  EXPECT_THAT(
+      Plan(),
+      ElementsAre("networks/lan/attachments/pod set veth1 group " +
+                      std::to_string(kPortGroup) + " master lan",
+                  "networks/lan/attachments/pod set port veth1 isolated",
+                  "networks/lan/attachments/pod set veth1 up"));
+}
+
+TEST_F(PlanTest, ScopeOfAnAttachmentLeavesTheRestOfItsNetworkAlone) {
+  WantTunnel("eoip1");
+  WantNetwork("lan", {"eoip1"});
+  WantAttachment("lan", "a", "veth1");
+  WantAttachment("lan", "b", "veth2");
+  HaveBridge("lan").mac = MacAddress::Derive("other", "lan");
+  HaveLink("veth1", "veth", 0).up = true;
+  Scope scope;
+  scope.attachments = {{"lan", "a"}, {"lan", "gone"}};
+  EXPECT_THAT(Plan(scope),
+              ElementsAre("networks/lan/attachments/a set veth1 group " +
+                          std::to_string(kPortGroup) + " master lan"));
+}
+
+TEST_F(PlanTest, ScopeOfAnAttachmentRestoresTheMtuThatItsPortLowered) {
+  WantNetwork("lan", {});
+  WantAttachment("lan", "a", "veth1");
+  Link& bridge = HaveBridge("lan");
+  bridge.mtu = 1400;
+  Link& veth = HaveLink("veth1", "veth", kPortGroup);
+  veth.master = bridge.ifindex;
+  veth.up = true;
+  Scope scope;
+  scope.attachments = {{"lan", "a"}};
+  EXPECT_THAT(Plan(scope), ElementsAre("networks/lan set lan mtu 1500"));
+}
+
+TEST_F(PlanTest, ScopeOfAnAttachmentIsBlockedWithoutItsBridge) {
+  WantNetwork("lan", {});
+  WantAttachment("lan", "a", "veth1");
+  HaveLink("veth1", "veth", 0).up = true;
+  Scope scope;
+  scope.attachments = {{"lan", "a"}};
+  EXPECT_THAT(Plan(scope),
+              ElementsAre("networks/lan/attachments/a blocked: networks/lan "
+                          "has no bridge"));
+  HaveLink("lan", "bridge", 0);  // somebody else's
+  EXPECT_THAT(Plan(scope),
+              ElementsAre("networks/lan/attachments/a blocked: networks/lan "
+                          "has no bridge"));
+}
+
 TEST_F(PlanTest, MtuOfTheBridgeIsSetAfterItsPorts) {
   WantTunnel("eoip1").mtu = 1458;
   WantNetwork("lan", {"eoip1"});

@@ -35,8 +35,9 @@ std::set<std::string> LinkNames(const Wanted& wanted, const Scope& scope) {
       names.insert(link);
   }
   for (const auto& [key, attachment] : wanted.attachments) {
-    if (scope.networks.count(key.network) > 0)
-      names.insert(attachment.host_link);
+    if (!scope.HasAttachment(key)) continue;
+    names.insert(key.network);
+    names.insert(attachment.host_link);
   }
   return names;
 }
@@ -100,9 +101,12 @@ absl::Status Observer::ObservePorts(const Wanted& wanted, const Scope& scope,
   }
   std::set<std::string> locked;
   for (const auto& [key, attachment] : wanted.attachments) {
-    if (!scope.HasNetwork(key.network)) continue;
+    if (!scope.HasAttachment(key)) continue;
     const std::string& name = attachment.host_link;
-    if (filtered.count(key.network) > 0) filtered.insert(name);
+    const auto network = wanted.networks.find(key.network);
+    if (network != wanted.networks.end() && network->second.vlan_filtering) {
+      filtered.insert(name);
+    }
     const auto link = observed.links.find(name);
     if (link == observed.links.end() || !link->second.bridge_port) continue;
     if (attachment.locked || link->second.bridge_port->locked) {

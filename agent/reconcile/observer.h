@@ -23,6 +23,10 @@ class Observer {
   // nothing may be planned.
   absl::StatusOr<Observed> Observe(const Wanted& wanted, const Scope& scope,
                                    bool complete);
+  // Whether there is certainly no link of this name.
+  bool IsGone(const std::string& link) {
+    return absl::IsNotFound(links_->Get(link).status());
+  }
 
  private:
   absl::Status ObserveAll(Observed& observed);

@@ -312,6 +312,38 @@ TEST_F(ReconcileTest, PortOfADeletedAttachmentLeavesTheBridge) {
   EXPECT_EQ(kernel_.Find("veth1")->group, 0u);
 }
 
+TEST_F(ReconcileTest, NetworkCountsItsAttachments) {
+  kernel_.AddVeth("veth1", "pod0");
+  kernel_.AddVeth("veth2", "pod1");
+  store_.PutNetwork(Network("lan", {})).IgnoreError();
+  Start();
+  ASSERT_TRUE(Apply("networks/lan").ok());
+  store_.PutAttachment(Attachment("lan", "a", "veth1")).IgnoreError();
+  ASSERT_TRUE(Apply("networks/lan/attachments/a").ok());
+  store_.PutAttachment(Attachment("lan", "b", "veth2")).IgnoreError();
+  ASSERT_TRUE(Apply("networks/lan/attachments/b").ok());
+  EXPECT_EQ(board_.GetNetwork("lan").attachments, 2u);
+  EXPECT_EQ(board_.GetAttachment({"lan", "b"}).state, AttachmentState::kActive);
+  // The plugin takes the link away first.
+  kernel_.RemoveLink("veth1");
+  store_.DeleteAttachment({"lan", "a"}, "").IgnoreError();
+  ASSERT_TRUE(Apply("networks/lan/attachments/a").ok());
+  EXPECT_EQ(board_.GetNetwork("lan").attachments, 1u);
+  EXPECT_EQ(board_.Keys().count("networks/lan/attachments/a"), 0u);
+}
+
+// The bridge is made by the same pass.
+TEST_F(ReconcileTest, AttachmentOfANetworkThatIsNotUpYetBringsItUp) {
+  kernel_.AddVeth("veth1", "pod0");
+  Start();
+  ASSERT_TRUE(Eventually([&] { return worker_->Report().ready; }));
+  store_.PutNetwork(Network("lan", {})).IgnoreError();
+  store_.PutAttachment(Attachment("lan", "a", "veth1")).IgnoreError();
+  ASSERT_TRUE(Apply("networks/lan/attachments/a").ok());
+  EXPECT_EQ(board_.GetAttachment({"lan", "a"}).state, AttachmentState::kActive);
+  EXPECT_EQ(kernel_.Find("veth1")->master, IndexOf("lan"));
+}
+
 // The agent dies before and after every change of create, update and delete;
 // the next start must reach what the store says.
 TEST_F(ReconcileTest, EveryFailurePointConverges) {

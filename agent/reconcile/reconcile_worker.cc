@@ -35,6 +35,23 @@ std::vector<std::string> ResourcesOf(const Step& step) {
   return resources;
 }
 
+// Brings `to` from the records of `before` to those of `now`. Specs are large,
+// and most stay as they are.
+template <typename Key, typename Spec>
+void CopyChanged(
+    const std::map<Key, std::shared_ptr<const Record<Spec>>>& before,
+    const std::map<Key, std::shared_ptr<const Record<Spec>>>& now,
+    std::map<Key, Spec>& to) {
+  auto old = before.begin();
+  for (const auto& [key, record] : now) {
+    while (old != before.end() && old->first < key) to.erase((old++)->first);
+    const bool known = old != before.end() && old->first == key;
+    if (!known || old->second != record) to[key] = record->spec;
+    if (known) ++old;
+  }
+  while (old != before.end()) to.erase((old++)->first);
+}
+
 const std::string& FailureOf(const std::map<std::string, std::string>& failures,
                              const std::string& resource) {
   static const std::string none;
@@ -58,6 +75,7 @@ ReconcileWorker::ReconcileWorker(Options options, Store* store, Links* links,
         if (it == snapshot_.attachments.end()) return absl::OkStatus();
         return store_->DeleteAttachment(key, it->second->etag);
       }) {
+  wanted_.node = options_.node;
   report_.ready_reason = "the first complete look at the kernel is not done";
 }
 
@@ -219,17 +237,17 @@ ReconcileWorker::Work ReconcileWorker::WaitForWork() {
 }
 
 absl::Status ReconcileWorker::Pass(const Work& work) {
-  snapshot_ = store_->Snapshot();
-  Wanted wanted = MakeWanted(snapshot_);
+  Refresh();
   bool complete = false;
-  const Scope scope = MakeScope(work, wanted, &complete);
-  if (!scope.all && scope.tunnels.empty() && scope.networks.empty()) {
+  const Scope scope = MakeScope(work, &complete);
+  if (!scope.all && scope.tunnels.empty() && scope.networks.empty() &&
+      scope.attachments.empty()) {
     return absl::OkStatus();
   }
   std::map<std::string, std::string> failures;
   Observed observed;
   for (int round = 0;; ++round) {
-    auto look = observer_.Observe(wanted, scope, complete);
+    auto look = observer_.Observe(wanted_, scope, complete);
     if (!look.ok()) {
       absl::MutexLock lock(&mutex_);
       if (!report_.ready)
@@ -237,7 +255,7 @@ absl::Status ReconcileWorker::Pass(const Work& work) {
       return Annotate(look.status(), "cannot read the links");
     }
     observed = *std::move(look);
-    std::vector<Step> steps = MakePlan(wanted, observed, scope);
+    std::vector<Step> steps = MakePlan(wanted_, observed, scope);
     // What failed is left to the retry, not repeated at once.
     steps.erase(
         std::remove_if(steps.begin(), steps.end(),
@@ -260,52 +278,57 @@ absl::Status ReconcileWorker::Pass(const Work& work) {
     }
     failures.merge(executor_.Run(steps, observed));
     if (idle) break;
-    snapshot_ = store_->Snapshot();
-    wanted = MakeWanted(snapshot_);
+    Refresh();
   }
-  Publish(wanted, observed, scope, failures);
-  PublishDeleted(wanted, scope, failures);
+  Publish(observed, scope, failures);
+  PublishAttachments(observed, scope, failures);
+  PublishDeleted(scope, failures);
   NoteDatapaths(observed, scope.all);
   if (scope.all) next_resync_ = absl::Now() + options_.resync_interval;
   return absl::OkStatus();
 }
 
-Wanted ReconcileWorker::MakeWanted(const Desired& desired) const {
-  Wanted wanted;
-  wanted.node = options_.node;
-  for (const auto& [id, record] : desired.tunnels) {
-    wanted.tunnels.emplace_hint(wanted.tunnels.end(), id, record->spec);
+void ReconcileWorker::Refresh() {
+  Desired now = store_->Snapshot();
+  for (const auto& [key, record] : snapshot_.attachments) {
+    if (now.attachments.count(key) == 0) {
+      former_links_[key] = record->spec.host_link;
+    }
   }
-  for (const auto& [id, record] : desired.networks) {
-    wanted.networks.emplace_hint(wanted.networks.end(), id, record->spec);
-  }
-  for (const auto& [key, record] : desired.attachments) {
-    wanted.attachments.emplace_hint(wanted.attachments.end(), key,
-                                    record->spec);
-  }
-  wanted.protected_links.insert(desired.protected_links.begin(),
-                                desired.protected_links.end());
-  return wanted;
+  CopyChanged(snapshot_.tunnels, now.tunnels, wanted_.tunnels);
+  CopyChanged(snapshot_.networks, now.networks, wanted_.networks);
+  CopyChanged(snapshot_.attachments, now.attachments, wanted_.attachments);
+  wanted_.protected_links.clear();
+  wanted_.protected_links.insert(now.protected_links.begin(),
+                                 now.protected_links.end());
+  snapshot_ = std::move(now);
 }
 
-Scope ReconcileWorker::MakeScope(const Work& work, const Wanted& wanted,
-                                 bool* complete) const {
+Scope ReconcileWorker::MakeScope(const Work& work, bool* complete) {
   Scope scope;
   scope.all = work.all;
-  if (scope.all) return scope;
-  for (const std::string& resource : work.resources) {
-    AddResource(resource, wanted, scope, complete);
+  if (scope.all) {
+    former_links_.clear();
+    return scope;
   }
-  for (const std::string& link : work.links) AddLink(link, wanted, scope);
+  for (const std::string& resource : work.resources) {
+    AddResource(resource, scope, complete);
+  }
+  for (const std::string& link : work.links) AddLink(link, scope);
+  if (work.links.empty()) return scope;
+  for (const auto& [key, attachment] : wanted_.attachments) {
+    if (work.links.count(attachment.host_link) > 0) {
+      scope.attachments.insert(key);
+    }
+  }
   return scope;
 }
 
-void ReconcileWorker::AddResource(const std::string& resource,
-                                  const Wanted& wanted, Scope& scope,
-                                  bool* complete) const {
+void ReconcileWorker::AddResource(const std::string& resource, Scope& scope,
+                                  bool* complete) {
   if (auto tunnel = ParseTunnelName("", resource); tunnel.ok()) {
     scope.tunnels.insert(*tunnel);
-    if (const NetworkSpec* network = NetworkOf(*tunnel, wanted)) {
+    if (const NetworkSpec* network = NetworkOf(*tunnel, wanted_)) {
       scope.networks.insert(network->id);
     }
   } else if (auto network = ParseNetworkName("", resource); network.ok()) {
@@ -313,34 +336,47 @@ void ReconcileWorker::AddResource(const std::string& resource,
     // A tunnel that left the network is found only in a complete look.
     *complete = true;
   } else if (auto key = ParseAttachmentName("", resource); key.ok()) {
-    scope.networks.insert(key->network);
-    // The port of an attachment that is gone is found by its mark.
-    if (wanted.attachments.count(*key) == 0) *complete = true;
+    AddAttachment(*key, scope, complete);
   }
 }
 
-void ReconcileWorker::AddLink(const std::string& link, const Wanted& wanted,
-                              Scope& scope) const {
-  if (wanted.tunnels.count(link) > 0) scope.tunnels.insert(link);
-  if (wanted.networks.count(link) > 0) scope.networks.insert(link);
-  if (const NetworkSpec* network = NetworkOf(link, wanted)) {
+void ReconcileWorker::AddAttachment(const AttachmentKey& key, Scope& scope,
+                                    bool* complete) {
+  scope.attachments.insert(key);
+  const auto former = former_links_.find(key);
+  if (wanted_.attachments.count(key) > 0) {
+    // Where the bridge is not up it comes first.
+    const NetworkState state = board_->GetNetwork(key.network).state;
+    if (state != NetworkState::kActive && state != NetworkState::kDegraded) {
+      scope.networks.insert(key.network);
+    }
+  } else if (former == former_links_.end() ||
+             !observer_.IsGone(former->second)) {
+    // The port of an attachment that is gone is found by its mark.
+    scope.networks.insert(key.network);
+    *complete = true;
+  }
+  if (former != former_links_.end()) former_links_.erase(former);
+}
+
+void ReconcileWorker::AddLink(const std::string& link, Scope& scope) const {
+  if (wanted_.tunnels.count(link) > 0) scope.tunnels.insert(link);
+  if (wanted_.networks.count(link) > 0) scope.networks.insert(link);
+  if (const NetworkSpec* network = NetworkOf(link, wanted_)) {
     scope.networks.insert(network->id);
   }
-  for (const auto& [id, tunnel] : wanted.tunnels) {
+  for (const auto& [id, tunnel] : wanted_.tunnels) {
     if (tunnel.link == link || tunnel.vrf == link) scope.tunnels.insert(id);
-  }
-  for (const auto& [key, attachment] : wanted.attachments) {
-    if (attachment.host_link == link) scope.networks.insert(key.network);
   }
 }
 
 void ReconcileWorker::Publish(
-    const Wanted& wanted, const Observed& observed, const Scope& scope,
+    const Observed& observed, const Scope& scope,
     const std::map<std::string, std::string>& failures) {
-  for (const auto& [id, spec] : wanted.tunnels) {
+  for (const auto& [id, spec] : wanted_.tunnels) {
     if (!scope.HasTunnel(id)) continue;
     const std::string resource = TunnelName(id);
-    board_->SetTunnel(id, EvaluateTunnel(spec, wanted, observed,
+    board_->SetTunnel(id, EvaluateTunnel(spec, wanted_, observed,
                                          FailureOf(failures, resource)));
     NoteFailure(resource, failures.count(resource) > 0);
     NotePeer(resource, observed, id);
@@ -353,35 +389,62 @@ void ReconcileWorker::Publish(
     }
   }
   const std::map<std::string, TunnelStatus> tunnels = board_->Tunnels();
-  for (const auto& [id, spec] : wanted.networks) {
+  for (const auto& [id, spec] : wanted_.networks) {
     if (!scope.HasNetwork(id)) continue;
     const std::string resource = NetworkName(id);
-    board_->SetNetwork(id, EvaluateNetwork(spec, wanted, observed, tunnels,
+    board_->SetNetwork(id, EvaluateNetwork(spec, wanted_, observed, tunnels,
                                            FailureOf(failures, resource)));
     NoteFailure(resource, failures.count(resource) > 0);
   }
-  for (const auto& [key, spec] : wanted.attachments) {
-    if (!scope.HasNetwork(key.network)) continue;
+}
+
+void ReconcileWorker::PublishAttachments(
+    const Observed& observed, const Scope& scope,
+    const std::map<std::string, std::string>& failures) {
+  for (const auto& [key, spec] : wanted_.attachments) {
+    if (!scope.HasAttachment(key)) continue;
     const std::string resource = AttachmentName(key);
     const AttachmentStatus status = EvaluateAttachment(
-        spec, wanted, observed, FailureOf(failures, resource));
+        spec, wanted_, observed, FailureOf(failures, resource));
     board_->SetAttachment(key, status);
     // A port in a learning state has no event of its own.
     NoteFailure(resource, failures.count(resource) > 0 ||
                               status.state == AttachmentState::kPending);
   }
+  std::map<std::string, uint32_t> counts;
+  for (const AttachmentKey& key : scope.attachments) {
+    if (!scope.HasNetwork(key.network)) counts[key.network] = 0;
+  }
+  for (auto& [network, count] : counts) {
+    for (auto it = wanted_.attachments.lower_bound({network, ""});
+         it != wanted_.attachments.end() && it->first.network == network;
+         ++it) {
+      ++count;
+    }
+    NetworkStatus status = board_->GetNetwork(network);
+    status.attachments = count;
+    if (wanted_.networks.count(network) > 0) {
+      board_->SetNetwork(network, std::move(status));
+    }
+    // Its bridge may have had a step, too.
+    const std::string resource = NetworkName(network);
+    if (failures.count(resource) > 0) NoteFailure(resource, true);
+  }
 }
 
 void ReconcileWorker::PublishDeleted(
-    const Wanted& wanted, const Scope& scope,
-    const std::map<std::string, std::string>& failures) {
-  std::set<std::string> keys = board_->Keys();
+    const Scope& scope, const std::map<std::string, std::string>& failures) {
+  std::set<std::string> keys;
+  if (scope.all || !scope.networks.empty()) keys = board_->Keys();
   for (const std::string& id : scope.tunnels) keys.insert(TunnelName(id));
   for (const std::string& id : scope.networks) keys.insert(NetworkName(id));
+  for (const AttachmentKey& key : scope.attachments) {
+    keys.insert(AttachmentName(key));
+  }
   for (const std::string& key : keys) {
     const std::string& failure = FailureOf(failures, key);
     if (auto tunnel = ParseTunnelName("", key); tunnel.ok()) {
-      if (!scope.HasTunnel(*tunnel) || wanted.tunnels.count(*tunnel) > 0)
+      if (!scope.HasTunnel(*tunnel) || wanted_.tunnels.count(*tunnel) > 0)
         continue;
       NoteFailure(key, !failure.empty());
       if (!failure.empty()) {
@@ -394,7 +457,7 @@ void ReconcileWorker::PublishDeleted(
       absl::MutexLock lock(&mutex_);
       running_on_.erase(*tunnel);
     } else if (auto network = ParseNetworkName("", key); network.ok()) {
-      if (!scope.HasNetwork(*network) || wanted.networks.count(*network) > 0) {
+      if (!scope.HasNetwork(*network) || wanted_.networks.count(*network) > 0) {
         continue;
       }
       NoteFailure(key, !failure.empty());
@@ -406,8 +469,8 @@ void ReconcileWorker::PublishDeleted(
       board_->EraseNetwork(*network);
     } else if (auto attachment = ParseAttachmentName("", key);
                attachment.ok()) {
-      if (!scope.HasNetwork(attachment->network) ||
-          wanted.attachments.count(*attachment) > 0) {
+      if (!scope.HasAttachment(*attachment) ||
+          wanted_.attachments.count(*attachment) > 0) {
         continue;
       }
       NoteFailure(key, false);

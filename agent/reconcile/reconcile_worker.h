@@ -88,16 +88,17 @@ class ReconcileWorker : public Applier {
   bool Woken() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Status Pass(const Work& work);
-  Wanted MakeWanted(const Desired& desired) const;
-  Scope MakeScope(const Work& work, const Wanted& wanted, bool* complete) const;
-  void AddResource(const std::string& resource, const Wanted& wanted,
-                   Scope& scope, bool* complete) const;
-  void AddLink(const std::string& link, const Wanted& wanted,
-               Scope& scope) const;
-  void Publish(const Wanted& wanted, const Observed& observed,
-               const Scope& scope,
+  // Takes a snapshot of the store into wanted_.
+  void Refresh();
+  Scope MakeScope(const Work& work, bool* complete);
+  void AddResource(const std::string& resource, Scope& scope, bool* complete);
+  void AddAttachment(const AttachmentKey& key, Scope& scope, bool* complete);
+  void AddLink(const std::string& link, Scope& scope) const;
+  void Publish(const Observed& observed, const Scope& scope,
                const std::map<std::string, std::string>& failures);
-  void PublishDeleted(const Wanted& wanted, const Scope& scope,
+  void PublishAttachments(const Observed& observed, const Scope& scope,
+                          const std::map<std::string, std::string>& failures);
+  void PublishDeleted(const Scope& scope,
                       const std::map<std::string, std::string>& failures);
   void NoteFailure(const std::string& resource, bool failed);
   // When to look whether the peer has gone silent. The kernel tells of a lost
@@ -128,6 +129,9 @@ class ReconcileWorker : public Applier {
   absl::Time next_resync_ = absl::InfinitePast();
   absl::Time next_probe_ = absl::InfinitePast();
   Desired snapshot_;
+  Wanted wanted_;  // the snapshot as plain specs
+  // Host links of attachments that left the store since the last complete pass.
+  std::map<AttachmentKey, std::string> former_links_;
 
   std::thread thread_;
 };
