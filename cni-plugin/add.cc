@@ -47,9 +47,13 @@ class Adding {
  private:
   absl::Status Steps() {
     EOIP_RETURN_IF_ERROR(Open());
-    EOIP_RETURN_IF_ERROR(AllocateAddresses());
     EOIP_RETURN_IF_ERROR(MakeLink());
-    EOIP_RETURN_IF_ERROR(Attach());
+    // A delegate that asks a server on the network needs the port first; the
+    // agent then does not hear of the addresses.
+    const bool over_the_port = request_.ipam_type == "dhcp";
+    if (over_the_port) EOIP_RETURN_IF_ERROR(Attach());
+    EOIP_RETURN_IF_ERROR(AllocateAddresses());
+    if (!over_the_port) EOIP_RETURN_IF_ERROR(Attach());
     EOIP_RETURN_IF_ERROR(AdjustMtu());
     if (!config_.silent) {
       EOIP_RETURN_IF_ERROR(AddAddresses());
@@ -60,8 +64,8 @@ class Adding {
   }
 
   absl::Status Open();
-  absl::Status AllocateAddresses();
   absl::Status MakeLink();
+  absl::Status AllocateAddresses();
   absl::Status Attach();
   absl::Status AdjustMtu();
   absl::Status AddAddresses();
@@ -70,12 +74,10 @@ class Adding {
   absl::Status AddRoutes();
   absl::Status AnnounceAddresses();
   absl::Status FillResult();
-  int AddInterface(const LinkInfo& link, absl::string_view sandbox);
-
-  // "eth0 in the pod" and the like are said by the callee.
-  static absl::Status RefuseExisting(RtnlSocket& socket,
-                                     const std::string& name,
-                                     absl::string_view where);
+  // The error for a name that is taken; made: what CreatePair said.
+  absl::Status WhichExists(const absl::Status& made);
+  int AddInterface(const std::string& name, const MacAddress& mac, uint32_t mtu,
+                   absl::string_view sandbox);
 
   const Request& request_;
   Config config_;
@@ -89,7 +91,7 @@ class Adding {
   std::optional<RtnlSocket> host_;
   std::optional<RtnlSocket> pod_;
   PodLinkSpec link_;
-  uint32_t pod_ifindex_ = 0;
+  uint32_t pod_ifindex_ = 0;  // once there is an address
   uint32_t network_mtu_ = 0;  // 0: the agent does not know
 };
 
@@ -97,13 +99,20 @@ void Warn(absl::string_view what, const absl::Status& status) {
   if (!status.ok()) LogWarning(what, ": ", status.message());
 }
 
-absl::Status Adding::RefuseExisting(RtnlSocket& socket, const std::string& name,
-                                    absl::string_view where) {
-  const auto link = GetLink(socket, name);
-  if (absl::IsNotFound(link.status())) return absl::OkStatus();
-  if (!link.ok()) return link.status();
-  return CniError(CniCode::kExists,
-                  absl::StrCat("link ", name, " exists already ", where));
+absl::Status Adding::WhichExists(const absl::Status& made) {
+  if (GetLink(*pod_, link_.pod_name).ok()) {
+    return CniError(
+        CniCode::kExists,
+        absl::StrCat("link ", link_.pod_name, " exists already in the pod"));
+  }
+  if (GetLink(*host_, link_.host_name).ok()) {
+    return CniError(
+        CniCode::kExists,
+        absl::StrCat("link ", link_.host_name,
+                     " exists already on the host; the container was not "
+                     "DELeted"));
+  }
+  return CniError(CniCode::kExists, made.message());
 }
 
 absl::Status Adding::Open() {
@@ -113,20 +122,38 @@ absl::Status Adding::Open() {
   link_.pod_name = request_.ifname;
   link_.pod_netns = netns_.get();
   link_.mac = config_.mac;
-  link_.mtu = config_.mtu;
+  if (config_.mtu != 0) link_.mtu = config_.mtu;
   link_.promisc = config_.promisc;
   link_.alias =
       MakeAlias(request_.name, request_.ifname, request_.container_id);
   EOIP_ASSIGN_OR_RETURN(lock_,
                         TakeAttachment(link_.host_name, absl::ZeroDuration()));
   EOIP_ASSIGN_OR_RETURN(host_, RtnlSocket::Open());
-  EOIP_RETURN_IF_ERROR(RunInNetns(netns_.get(), [this] {
+  return RunInNetns(netns_.get(), [this] {
     EOIP_ASSIGN_OR_RETURN(pod_, RtnlSocket::Open());
     return absl::OkStatus();
-  }));
-  EOIP_RETURN_IF_ERROR(RefuseExisting(*pod_, link_.pod_name, "in the pod"));
-  return RefuseExisting(*host_, link_.host_name,
-                        "on the host; the container was not DELeted");
+  });
+}
+
+absl::Status Adding::MakeLink() {
+  // Before IPAM: what exists already belongs to a container whose addresses an
+  // undo must not release.
+  const absl::Status made = CreatePair(*host_, link_);
+  if (absl::IsAlreadyExists(made)) return WhichExists(made);
+  // Also after another error: the kernel's answer may be what was lost.
+  undo_.push_back([this] {
+    const auto link = GetLink(*host_, link_.host_name);
+    if (link.ok() &&
+        IsHostEndOf(*link, request_.ifname, request_.container_id)) {
+      Warn("undo ADD: delete the link", DeleteLink(*host_, link->ifindex));
+    }
+  });
+  EOIP_RETURN_IF_ERROR(made);
+  EOIP_RETURN_IF_ERROR(DressHostEnd(*host_, link_));
+  // In a pod that forwards, the kernel tells routers' groups even without any
+  // address.
+  if (config_.silent) EOIP_RETURN_IF_ERROR(SwitchIpv6(false));
+  return RaisePodEnd(*pod_, link_);
 }
 
 absl::Status Adding::AllocateAddresses() {
@@ -143,27 +170,6 @@ absl::Status Adding::AllocateAddresses() {
   EOIP_ASSIGN_OR_RETURN(std::string output, RunIpam(request_, "ADD"));
   EOIP_ASSIGN_OR_RETURN(ipam_, ParseIpamResult(request_, output));
   return absl::OkStatus();
-}
-
-absl::Status Adding::MakeLink() {
-  const absl::Status made = CreatePair(*host_, link_);
-  if (absl::IsAlreadyExists(made)) {
-    return CniError(CniCode::kExists, made.message());
-  }
-  // Also after another error: the kernel's answer may be what was lost.
-  undo_.push_back([this] {
-    const auto link = GetLink(*host_, link_.host_name);
-    if (link.ok() &&
-        IsHostEndOf(*link, request_.ifname, request_.container_id)) {
-      Warn("undo ADD: delete the link", DeleteLink(*host_, link->ifindex));
-    }
-  });
-  EOIP_RETURN_IF_ERROR(made);
-  EOIP_RETURN_IF_ERROR(DressHostEnd(*host_, link_));
-  // In a pod that forwards, the kernel tells routers' groups even without any
-  // address.
-  if (config_.silent) EOIP_RETURN_IF_ERROR(SwitchIpv6(false));
-  return RaisePodEnd(*pod_, link_);
 }
 
 absl::Status Adding::Attach() {
@@ -199,18 +205,18 @@ absl::Status Adding::Attach() {
 }
 
 absl::Status Adding::AdjustMtu() {
-  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, link_.pod_name));
-  pod_ifindex_ = pod.ifindex;
   if (network_mtu_ != 0 && config_.mtu > network_mtu_) {
     return CniError(
         CniCode::kConfig,
         absl::StrCat("mtu: '", config_.mtu, "': must be at most ", network_mtu_,
                      ", the MTU of network ", request_.network));
   }
-  const uint32_t mtu = config_.mtu != 0 ? config_.mtu : network_mtu_;
-  if (mtu == 0 || mtu == pod.mtu) return absl::OkStatus();
-  EOIP_RETURN_IF_ERROR(SetMtu(*host_, link_.host_name, mtu));
-  return SetMtu(*pod_, link_.pod_name, mtu);
+  if (config_.mtu != 0 || network_mtu_ == 0 || network_mtu_ == link_.mtu) {
+    return absl::OkStatus();
+  }
+  link_.mtu = network_mtu_;
+  EOIP_RETURN_IF_ERROR(SetMtu(*host_, link_.host_name, link_.mtu));
+  return SetMtu(*pod_, link_.pod_name, link_.mtu);
 }
 
 absl::Status Adding::SwitchIpv6(bool on) {
@@ -235,10 +241,9 @@ absl::Status Adding::SwitchIpv6(bool on) {
 }
 
 absl::Status Adding::EnableIpv6() {
-  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, pod_ifindex_));
-  if (pod.mtu < kIpv6MinMtu) {
+  if (link_.mtu < kIpv6MinMtu) {
     return CniError(CniCode::kConfig,
-                    absl::StrCat("mtu: '", pod.mtu, "': must be at least ",
+                    absl::StrCat("mtu: '", link_.mtu, "': must be at least ",
                                  kIpv6MinMtu, " with IPv6 addresses"));
   }
   // Runtimes switch IPv6 off in pods that they think have none.
@@ -251,6 +256,9 @@ absl::Status Adding::EnableIpv6() {
 }
 
 absl::Status Adding::AddAddresses() {
+  if (ipam_.ips().empty()) return absl::OkStatus();
+  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, link_.pod_name));
+  pod_ifindex_ = pod.ifindex;
   bool ipv6_enabled = false;
   for (const Ip& ip : ipam_.ips()) {
     EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
@@ -299,32 +307,29 @@ absl::Status Adding::AnnounceAddresses() {
   });
 }
 
-int Adding::AddInterface(const LinkInfo& link, absl::string_view sandbox) {
+int Adding::AddInterface(const std::string& name, const MacAddress& mac,
+                         uint32_t mtu, absl::string_view sandbox) {
   // A plugin before this one in the chain may have listed the bridge.
   for (int i = 0; i < result_.interfaces_size(); ++i) {
     const Interface& known = result_.interfaces(i);
-    if (known.name() == link.name && known.sandbox() == sandbox) return i;
+    if (known.name() == name && known.sandbox() == sandbox) return i;
   }
   Interface* interface = result_.add_interfaces();
-  interface->set_name(link.name);
-  interface->set_mac(link.mac.ToString());
-  interface->set_mtu(link.mtu);
+  interface->set_name(name);
+  interface->set_mac(mac.ToString());
+  interface->set_mtu(mtu);
   interface->set_sandbox(std::string(sandbox));
   return result_.interfaces_size() - 1;
 }
 
 absl::Status Adding::FillResult() {
-  EOIP_ASSIGN_OR_RETURN(LinkInfo host, GetLink(*host_, link_.host_name));
-  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, pod_ifindex_));
-  if (host.master == 0) {
-    return CniError(CniCode::kAgent,
-                    absl::StrCat("link ", host.name, " is in no bridge"));
-  }
-  EOIP_ASSIGN_OR_RETURN(LinkInfo bridge, GetLink(*host_, host.master));
+  // The agent names a bridge after its network.
+  EOIP_ASSIGN_OR_RETURN(LinkInfo bridge, GetLink(*host_, request_.network));
   result_.set_cni_version(request_.version);
-  AddInterface(bridge, "");
-  AddInterface(host, "");
-  const int index = AddInterface(pod, request_.netns);
+  AddInterface(bridge.name, bridge.mac, bridge.mtu, "");
+  AddInterface(link_.host_name, HostMac(link_.mac), link_.mtu, "");
+  const int index =
+      AddInterface(link_.pod_name, link_.mac, link_.mtu, request_.netns);
   for (const Ip& ip : ipam_.ips()) {
     Ip* copy = result_.add_ips();
     *copy = ip;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent.h"
 
-#include <grpcpp/client_context.h>
+#include <google/protobuf/empty.pb.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
-#include "client/connection.h"
 #include "cni_error.h"
-#include "eoip/v1/agent.grpc.pb.h"
-#include "eoip/v1/attachment.grpc.pb.h"
-#include "eoip/v1/network.grpc.pb.h"
 
 namespace eoip::cni {
 namespace {
+
+constexpr char kCreateAttachment[] =
+    "/eoip.v1.AttachmentService/CreateAttachment";
+constexpr char kDeleteAttachment[] =
+    "/eoip.v1.AttachmentService/DeleteAttachment";
+constexpr char kGetAttachment[] = "/eoip.v1.AttachmentService/GetAttachment";
+constexpr char kGetNetwork[] = "/eoip.v1.NetworkService/GetNetwork";
+constexpr char kGetAgentStatus[] = "/eoip.v1.AgentService/GetAgentStatus";
 
 constexpr absl::Duration kCreateTimeout = absl::Seconds(10);
 constexpr absl::Duration kRestartTime = absl::Seconds(5);
@@ -49,38 +53,23 @@ absl::Status ToCniError(const absl::Status& status, absl::string_view call) {
 
 }  // namespace
 
-struct Agent::Stubs {
-  explicit Stubs(const std::shared_ptr<grpc::Channel>& channel)
-      : agent(v1::AgentService::NewStub(channel)),
-        networks(v1::NetworkService::NewStub(channel)),
-        attachments(v1::AttachmentService::NewStub(channel)) {}
-
-  // One unary call.
-  template <typename Stub, typename Method, typename Ask, typename Answer>
-  absl::Status Call(Stub& stub, Method method, const Ask& ask, Answer* answer,
-                    absl::Time deadline, const std::string& socket,
-                    const std::string& traceparent) {
-    grpc::ClientContext context;
-    client::SetDeadline(deadline, &context);
-    if (!traceparent.empty()) context.AddMetadata("traceparent", traceparent);
-    return client::ToStatus((stub.*method)(&context, ask, answer), socket);
-  }
-
-  std::unique_ptr<v1::AgentService::Stub> agent;
-  std::unique_ptr<v1::NetworkService::Stub> networks;
-  std::unique_ptr<v1::AttachmentService::Stub> attachments;
-};
-
 Agent::Agent(const Request& request)
-    : socket_(request.agent_socket),
-      network_(request.network),
-      traceparent_(request.traceparent) {}
+    : network_(request.network), channel_(request.agent_socket) {
+  if (!request.traceparent.empty()) {
+    metadata_.emplace_back("traceparent", request.traceparent);
+  }
+}
 
-Agent::~Agent() = default;
-
-Agent::Stubs& Agent::stubs() {
-  if (!stubs_) stubs_ = std::make_unique<Stubs>(client::OpenChannel(socket_));
-  return *stubs_;
+template <typename Answer>
+absl::StatusOr<Answer> Agent::Call(const char* method,
+                                   const google::protobuf::MessageLite& ask,
+                                   absl::Time deadline) {
+  EOIP_ASSIGN_OR_RETURN(
+      const std::string bytes,
+      channel_.Call(method, ask.SerializeAsString(), metadata_, deadline));
+  Answer answer;
+  if (answer.ParseFromString(bytes)) return answer;
+  return absl::InternalError("the answer is not what the call gives");
 }
 
 std::string Agent::AttachmentName(const std::string& host_link) const {
@@ -93,12 +82,10 @@ absl::StatusOr<v1::Attachment> Agent::CreateAttachment(
   *ask.mutable_attachment() = attachment;
   const absl::Time start = absl::Now();
   while (true) {
-    v1::Attachment answer;
     const absl::Time deadline = absl::Now() + kCreateTimeout;
-    const absl::Status status = stubs().Call(
-        *stubs().attachments, &v1::AttachmentService::Stub::CreateAttachment,
-        ask, &answer, deadline, socket_, traceparent_);
-    if (status.ok()) return answer;
+    auto answer = Call<v1::Attachment>(kCreateAttachment, ask, deadline);
+    if (answer.ok()) return answer;
+    const absl::Status& status = answer.status();
     // It says that it did not get round to it: many pods start at once. Our own
     // deadline means that it says nothing.
     const bool busy =
@@ -116,45 +103,34 @@ absl::Status Agent::DeleteAttachment(const std::string& name) {
   v1::DeleteAttachmentRequest ask;
   ask.set_name(name);
   ask.set_allow_missing(true);
-  google::protobuf::Empty answer;
-  return ToCniError(
-      stubs().Call(*stubs().attachments,
-                   &v1::AttachmentService::Stub::DeleteAttachment, ask, &answer,
-                   absl::Now() + kDeleteTimeout, socket_, traceparent_),
-      "DeleteAttachment");
+  return ToCniError(Call<google::protobuf::Empty>(kDeleteAttachment, ask,
+                                                  absl::Now() + kDeleteTimeout)
+                        .status(),
+                    "DeleteAttachment");
 }
 
 absl::StatusOr<v1::Attachment> Agent::GetAttachment(const std::string& name,
                                                     absl::Duration timeout) {
   v1::GetAttachmentRequest ask;
   ask.set_name(name);
-  v1::Attachment answer;
-  EOIP_RETURN_IF_ERROR(ToCniError(
-      stubs().Call(*stubs().attachments,
-                   &v1::AttachmentService::Stub::GetAttachment, ask, &answer,
-                   absl::Now() + timeout, socket_, traceparent_),
-      "GetAttachment"));
+  auto answer =
+      Call<v1::Attachment>(kGetAttachment, ask, absl::Now() + timeout);
+  EOIP_RETURN_IF_ERROR(ToCniError(answer.status(), "GetAttachment"));
   return answer;
 }
 
 absl::StatusOr<v1::Network> Agent::GetNetwork(absl::Duration timeout) {
   v1::GetNetworkRequest ask;
   ask.set_name(absl::StrCat("networks/", network_));
-  v1::Network answer;
-  EOIP_RETURN_IF_ERROR(ToCniError(
-      stubs().Call(*stubs().networks, &v1::NetworkService::Stub::GetNetwork,
-                   ask, &answer, absl::Now() + timeout, socket_, traceparent_),
-      "GetNetwork"));
+  auto answer = Call<v1::Network>(kGetNetwork, ask, absl::Now() + timeout);
+  EOIP_RETURN_IF_ERROR(ToCniError(answer.status(), "GetNetwork"));
   return answer;
 }
 
 absl::StatusOr<v1::AgentStatus> Agent::GetStatus(absl::Duration timeout) {
-  v1::AgentStatus answer;
-  EOIP_RETURN_IF_ERROR(ToCniError(
-      stubs().Call(*stubs().agent, &v1::AgentService::Stub::GetAgentStatus,
-                   v1::GetAgentStatusRequest(), &answer, absl::Now() + timeout,
-                   socket_, traceparent_),
-      "GetAgentStatus"));
+  auto answer = Call<v1::AgentStatus>(
+      kGetAgentStatus, v1::GetAgentStatusRequest(), absl::Now() + timeout);
+  EOIP_RETURN_IF_ERROR(ToCniError(answer.status(), "GetAgentStatus"));
   return answer;
 }
 

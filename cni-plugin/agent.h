@@ -5,7 +5,6 @@
 #ifndef EOIP_CNI_AGENT_H_
 #define EOIP_CNI_AGENT_H_
 
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -14,6 +13,7 @@
 #include "eoip/v1/agent.pb.h"
 #include "eoip/v1/attachment.pb.h"
 #include "eoip/v1/network.pb.h"
+#include "grpc_channel.h"
 #include "request.h"
 
 namespace eoip::cni {
@@ -25,7 +25,6 @@ class Agent {
  public:
   // Reads agent_socket, network and traceparent.
   explicit Agent(const Request& request);
-  ~Agent();
 
   // Tries again for 5 s when the agent is away (it may be restarting) and for
   // 30 s when it answers that it has too much to do; 11 after 10 s of silence.
@@ -43,13 +42,14 @@ class Agent {
   std::string AttachmentName(const std::string& host_link) const;
 
  private:
-  struct Stubs;
-  Stubs& stubs();
+  template <typename Answer>
+  absl::StatusOr<Answer> Call(const char* method,
+                              const google::protobuf::MessageLite& ask,
+                              absl::Time deadline);
 
-  const std::string socket_;
   const std::string network_;
-  const std::string traceparent_;
-  std::unique_ptr<Stubs> stubs_;
+  GrpcChannel channel_;
+  GrpcChannel::Metadata metadata_;
 };
 
 }  // namespace eoip::cni

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -50,12 +49,15 @@ absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own) {
 
 absl::Status RunInNetns(int netns_fd,
                         const std::function<absl::Status()>& body) {
-  absl::Status status;
-  std::thread([&] {
-    status = ::setns(netns_fd, CLONE_NEWNET) == 0
-                 ? body()
-                 : ErrnoToStatus(errno, "enter the pod's network namespace");
-  }).join();
+  UniqueFd own(::open(kOwnNetns, O_RDONLY | O_CLOEXEC));
+  if (!own.valid()) return ErrnoToStatus(errno, kOwnNetns);
+  if (::setns(netns_fd, CLONE_NEWNET) != 0) {
+    return ErrnoToStatus(errno, "enter the pod's network namespace");
+  }
+  const absl::Status status = body();
+  if (::setns(own.get(), CLONE_NEWNET) != 0) {
+    return ErrnoToStatus(errno, "return to the host's network namespace");
+  }
   return status;
 }
 

@@ -17,9 +17,9 @@ namespace eoip::cni {
 // allow_own, the namespace that this process is in.
 absl::StatusOr<UniqueFd> OpenNetns(const std::string& path, bool allow_own);
 
-// Runs body on a thread of its own in the namespace, and waits for it. No other
-// thread is ever anywhere but in the process's own namespace. A socket that
-// body opens stays in the pod's.
+// Runs body in the namespace and returns to the process's own; for a process of
+// one thread. A socket that body opens stays in the pod's. An error of the way
+// back leaves the process in the pod's; sockets that it had keep theirs.
 absl::Status RunInNetns(int netns_fd,
                         const std::function<absl::Status()>& body);
 

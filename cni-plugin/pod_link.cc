@@ -22,14 +22,6 @@ absl::string_view Bytes(const MacAddress& mac) {
           mac.bytes().size()};
 }
 
-// A MAC for the host's end: the pod's with a first byte that a bridge, which
-// takes the lowest of its ports' MACs, does not choose.
-MacAddress HostMac(const MacAddress& pod) {
-  auto bytes = pod.bytes();
-  bytes[0] = bytes[0] == 0xfe ? 0xfa : 0xfe;
-  return MacAddress(bytes);
-}
-
 void PutAddrGenMode(RtnlMessage& message, uint8_t mode) {
   const size_t families = message.Begin(IFLA_AF_SPEC);
   const size_t inet6 = message.Begin(AF_INET6);
@@ -49,7 +41,24 @@ absl::Status SetAddrGenMode(RtnlSocket& socket, const std::string& link,
   return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;
 }
 
+// One message for the change and the silence.
+absl::Status AskSilenced(RtnlSocket& socket, absl::string_view what,
+                         RtnlMessage request) {
+  RtnlMessage silenced = request;
+  PutAddrGenMode(silenced, IN6_ADDR_GEN_MODE_NONE);
+  const absl::Status status = socket.Ask(what, silenced);
+  // EAFNOSUPPORT: a kernel without IPv6 makes no addresses either.
+  return absl::IsFailedPrecondition(status) ? socket.Ask(what, request)
+                                            : status;
+}
+
 }  // namespace
+
+MacAddress HostMac(const MacAddress& pod) {
+  auto bytes = pod.bytes();
+  bytes[0] = bytes[0] == 0xfe ? 0xfa : 0xfe;
+  return MacAddress(bytes);
+}
 
 std::string MakeAlias(absl::string_view name, absl::string_view ifname,
                       absl::string_view container_id) {
@@ -82,7 +91,7 @@ absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec) {
   request.PutString(IFLA_IFNAME, spec.host_name);
   request.PutU32(IFLA_GROUP, kPodGroup);
   request.Put(IFLA_ADDRESS, Bytes(HostMac(spec.mac)));
-  if (spec.mtu != 0) request.PutU32(IFLA_MTU, spec.mtu);
+  request.PutU32(IFLA_MTU, spec.mtu);
   const size_t info = request.Begin(IFLA_LINKINFO);
   request.PutString(IFLA_INFO_KIND, "veth");
   const size_t data = request.Begin(IFLA_INFO_DATA);
@@ -92,7 +101,7 @@ absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec) {
   request.PutString(IFLA_IFNAME, spec.pod_name);
   request.PutU32(IFLA_NET_NS_FD, static_cast<uint32_t>(spec.pod_netns));
   request.Put(IFLA_ADDRESS, Bytes(spec.mac));
-  if (spec.mtu != 0) request.PutU32(IFLA_MTU, spec.mtu);
+  request.PutU32(IFLA_MTU, spec.mtu);
   request.End(peer);
   request.End(data);
   request.End(info);
@@ -106,21 +115,18 @@ absl::Status DressHostEnd(RtnlSocket& host, const PodLinkSpec& spec) {
   RtnlMessage request(RTM_SETLINK, 0, ifinfomsg{});
   request.PutString(IFLA_IFNAME, spec.host_name);
   request.Put(IFLA_IFALIAS, spec.alias);
-  EOIP_RETURN_IF_ERROR(
-      host.Ask(absl::StrCat("set the alias of ", spec.host_name), request));
-  return SetAddrGenMode(host, spec.host_name, IN6_ADDR_GEN_MODE_NONE);
+  return AskSilenced(host, absl::StrCat("set the alias of ", spec.host_name),
+                     std::move(request));
 }
 
 absl::Status RaisePodEnd(RtnlSocket& pod, const PodLinkSpec& spec) {
-  EOIP_RETURN_IF_ERROR(
-      SetAddrGenMode(pod, spec.pod_name, IN6_ADDR_GEN_MODE_NONE));
   ifinfomsg header{};
   header.ifi_flags = IFF_UP | (spec.promisc ? IFF_PROMISC : 0);
   header.ifi_change = header.ifi_flags;
   RtnlMessage request(RTM_SETLINK, 0, header);
   request.PutString(IFLA_IFNAME, spec.pod_name);
-  return pod.Ask(absl::StrCat("set ", spec.pod_name, " up in the pod"),
-                 request);
+  return AskSilenced(pod, absl::StrCat("set ", spec.pod_name, " up in the pod"),
+                     std::move(request));
 }
 
 absl::Status SetMtu(RtnlSocket& socket, const std::string& link, uint32_t mtu) {

@@ -20,12 +20,15 @@
 
 namespace eoip::cni {
 
+// What the kernel gives a veth that is asked for without an MTU.
+inline constexpr uint32_t kDefaultVethMtu = 1500;
+
 struct PodLinkSpec {
   std::string host_name;
   std::string pod_name;
   int pod_netns = -1;
-  MacAddress mac;    // of the pod's end
-  uint32_t mtu = 0;  // of both; 0: the kernel's default
+  MacAddress mac;                  // of the pod's end
+  uint32_t mtu = kDefaultVethMtu;  // of both
   bool promisc = false;
   std::string alias;  // of the host's end, see MakeAlias
 };
@@ -47,12 +50,17 @@ bool IsUnfinished(const LinkInfo& link);
 bool IsHostEndOf(const LinkInfo& link, absl::string_view ifname,
                  absl::string_view container_id);
 
+// The MAC of the host's end: the pod's with a first byte that a bridge, which
+// takes the lowest of its ports' MACs, does not choose.
+MacAddress HostMac(const MacAddress& pod);
+
 // Makes the pair: the pod's end directly in its namespace, with its name. Both
 // ends are down. ALREADY_EXISTS: a name is taken; nothing was made.
 absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec);
 // Names the owner of the host's end and silences it.
 absl::Status DressHostEnd(RtnlSocket& host, const PodLinkSpec& spec);
-// Silences the pod's end and sets it up.
+// Silences the pod's end and sets it up. The host's end must still be down: the
+// kernel makes addresses when there is a carrier.
 absl::Status RaisePodEnd(RtnlSocket& pod, const PodLinkSpec& spec);
 absl::Status SetMtu(RtnlSocket& socket, const std::string& link, uint32_t mtu);
 

@@ -19,6 +19,18 @@ absl::Status NotAvailable(absl::string_view why) {
   return CniError(CniCode::kNotAvailable, why);
 }
 
+// OK: at least one datapath can carry tunnels.
+absl::Status DatapathStatus(const v1::AgentStatus& status) {
+  std::string reasons;
+  for (const v1::DatapathStatus& datapath : status.datapaths()) {
+    if (datapath.available()) return absl::OkStatus();
+    absl::StrAppend(&reasons, reasons.empty() ? "" : "; ",
+                    v1::Datapath_Name(datapath.datapath()), ": ",
+                    datapath.reason());
+  }
+  return NotAvailable(absl::StrCat("no datapath is available: ", reasons));
+}
+
 absl::Status AgentStatus(const Request& request, absl::Time deadline) {
   Agent agent(request);
   const auto status = agent.GetStatus(deadline - absl::Now());
@@ -35,6 +47,9 @@ absl::Status AgentStatus(const Request& request, absl::Time deadline) {
     return NotAvailable(absl::StrCat(
         "network ", request.network, " is ",
         v1::NetworkStatus::State_Name(state.state()), ": ", state.reason()));
+  }
+  if (state.tunnels() > 0) {
+    EOIP_RETURN_IF_ERROR(DatapathStatus(*status));
   }
   if (state.tunnels() > 0 && state.tunnels_active() == 0) {
     return CniError(

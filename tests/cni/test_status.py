@@ -56,6 +56,18 @@ def test_18_is_51_when_all_tunnels_are_down(lab, node):
     status(cni).error(51, "tunnel")
 
 
+def test_18_is_50_when_no_datapath_can_serve(site):
+    cni, _ = site
+    if any(item.available and item.datapath == node_module.KERNEL
+           for item in cni.node.status().datapaths):
+        pytest.skip("the kernel module is loaded")
+    status(cni).ok()
+    cni.node.tapd.kill()
+    wait_until(lambda: not any(item.available for item in cni.node.status().datapaths),
+               what="the agent to see it")
+    status(cni).error(50, "datapath", "tapd")
+
+
 def test_18_bad_configuration_is_7(cni):
     status(cni, vlan=5000).error(7, "vlan")
 
