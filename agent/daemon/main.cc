@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "daemon/cni_conf.h"
 #include "datapath/kernel_datapath.h"
 #include "datapath/tap_datapath.h"
 #include "netlink/links.h"
@@ -39,6 +40,8 @@ struct Flags {
   std::string tapd_socket;
   std::string node;
   std::string log_level = "info";
+  std::string cni_conf;
+  std::string cni_conf_dir = "/etc/cni/net.d";
   int resync_seconds = 60;
 };
 
@@ -74,6 +77,16 @@ sigset_t BlockSignals() {
   return set;
 }
 
+void PutCniConf(const Flags& flags) {
+  const absl::Status status =
+      InstallCniConf(flags.cni_conf, flags.cni_conf_dir);
+  if (status.ok()) {
+    LogInfo("ready; ", flags.cni_conf, " is in ", flags.cni_conf_dir);
+  } else {
+    LogError("--cni-conf: ", status.message());
+  }
+}
+
 absl::Status Run(const Flags& flags) {
   const sigset_t signals = BlockSignals();
   EOIP_RETURN_IF_ERROR(MakeFolder(flags.runtime_dir, 0755));
@@ -100,6 +113,10 @@ absl::Status Run(const Flags& flags) {
   Server::Options options;
   options.socket = flags.socket;
   options.node = flags.node;
+  if (!flags.cni_conf.empty()) {
+    EOIP_RETURN_IF_ERROR(Annotate(CheckCniConf(flags.cni_conf), "--cni-conf"));
+    options.on_ready = [&flags] { PutCniConf(flags); };
+  }
   EOIP_ASSIGN_OR_RETURN(auto server,
                         Server::Start(options, store.get(), &worker, &board));
   worker.Start();
@@ -143,6 +160,12 @@ int Main(int argc, char** argv) {
   app.add_option("--resync-interval", flags.resync_seconds,
                  "Seconds between complete looks at the kernel")
       ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  app.add_option("--cni-conf", flags.cni_conf,
+                 "Network configuration to put into CNI-CONF-DIR once the "
+                 "agent is ready; it is never taken away");
+  app.add_option("--cni-conf-dir", flags.cni_conf_dir,
+                 "Folder where container runtimes look for it")
       ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "Lines on stderr")
       ->check(CLI::IsMember({"error", "warning", "info", "debug"}))

@@ -32,7 +32,9 @@ void LogCall(const grpc::ServerContextBase& context, absl::string_view method,
   }
   // The name may be anything that a client sent.
   constexpr size_t kShown = 100;
-  LogDebug(method, " ", absl::CHexEscape(resource.substr(0, kShown)), trace);
+  Log(trace.empty() ? LogLevel::kDebug : LogLevel::kInfo,
+      absl::StrCat(method, " ", absl::CHexEscape(resource.substr(0, kShown)),
+                   trace));
 }
 
 absl::Time ApplyDeadline(const grpc::ServerContextBase& context) {

@@ -16,8 +16,8 @@ namespace eoip {
 // The one converter; codes have the same numbers in both.
 grpc::Status ToGrpc(const absl::Status& status);
 
-// One line at level debug: method, resource and the caller's traceparent
-// (W3C Trace Context), if it sent one.
+// One line: method, resource and the caller's traceparent (W3C Trace Context).
+// At level info where it sent one, else debug.
 void LogCall(const grpc::ServerContextBase& context, absl::string_view method,
              absl::string_view resource);
 

@@ -180,6 +180,7 @@ class Server::Impl {
     do {
       if (backend_.applier->Report().ready) {
         SetReady(true);
+        if (options_.on_ready) options_.on_ready();
         return;
       }
     } while (!stop_.WaitForNotificationWithTimeout(kInterval));

@@ -9,6 +9,7 @@
 #ifndef EOIP_SERVICE_SERVER_H_
 #define EOIP_SERVICE_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,9 @@ class Server {
     std::string node;
     std::string version = EOIP_VERSION_STRING;
     WatchLimits watch_limits;
+    // Called once, when the first full look at the kernel is done, on a thread
+    // of the server. May be empty.
+    std::function<void()> on_ready;
   };
 
   // Serves when it returns. store, applier and board outlive the server, whose

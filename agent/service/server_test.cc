@@ -14,7 +14,6 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
-#include "base/log.h"
 #include "base/unique_fd.h"
 #include "service/service_fixture.h"
 
@@ -222,7 +221,6 @@ TEST_F(ServerTest, ShutdownLetsARunningCallEnd) {
 }
 
 TEST_F(ServerTest, LogsTheTraceOfTheCaller) {
-  ASSERT_TRUE(SetLogLevel("debug"));
   testing::internal::CaptureStderr();
   Context context;
   context.AddMetadata(
@@ -232,7 +230,6 @@ TEST_F(ServerTest, LogsTheTraceOfTheCaller) {
   v1::Tunnel response;
   EXPECT_FALSE(tunnels_->GetTunnel(&context, request, &response).ok());
   const std::string log = testing::internal::GetCapturedStderr();
-  SetLogLevel("info");
   EXPECT_THAT(log, HasSubstr("GetTunnel tunnels/a\\nb traceparent=00-4bf92f3577"
                              "b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"));
 }

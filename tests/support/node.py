@@ -99,7 +99,7 @@ class Node:
         self.tapd_api = tapd_pb2_grpc.TapdServiceStub(self.lab.keep(
             open_channel(self.tapd, self.run_dir / "tapd.sock")))
 
-    def start_agent(self, *flags, prefix=()):
+    def start_agent(self, *flags, prefix=(), wait_ready=True):
         """prefix: a program and arguments that run the agent's command line."""
         self.agent_starts += 1
         self.agent = self.lab.spawn(
@@ -111,7 +111,8 @@ class Node:
         self.networks = network_pb2_grpc.NetworkServiceStub(channel)
         self.attachments = attachment_pb2_grpc.AttachmentServiceStub(channel)
         self.api = agent_pb2_grpc.AgentServiceStub(channel)
-        wait_until(lambda: self.status().ready, 20, "the agent to be ready")
+        if wait_ready:
+            wait_until(lambda: self.status().ready, 20, "the agent to be ready")
 
     def start(self):
         self.start_tapd()
