@@ -302,27 +302,6 @@ def test_12_layer_2_only_passes_the_previous_result_on(cni):
     assert result["ips"] == previous["ips"]
 
 
-@pytest.mark.parametrize("plugin,fields", [
-    ("tuning", {"sysctl": {"net.ipv4.conf.eth0.arp_filter": "1"}, "mtu": 1400}),
-    ("sbr", {}), ("portmap", {"runtimeConfig": {"portMappings": []}}),
-    ("bandwidth", {})])
-def test_12_debians_plugins_follow_in_the_chain(cni, tmp_path, plugin, fields):
-    pod = cni.pod()
-    conf = cni.conf(ipam=host_local(tmp_path))
-    result = cni.add(conf, pod).ok()
-    env = cni_module.environment("ADD", containerid="c1", ifname="eth0", path=cni.path,
-                                 netns=f"/run/netns/{pod}")
-    chained = {"cniVersion": "1.0.0", "name": "net1", "type": plugin,
-               "prevResult": result, **fields}
-    done = cni.lab.run(cni.host_ns, f"{cni_module.DEBIAN_PLUGINS}/{plugin}", check=False,
-                       stdin=json.dumps(chained), env=env)
-    assert done.returncode == 0, done.stdout
-    after = json.loads(done.stdout)
-    assert after["ips"] == result["ips"]
-    cni.delete({**conf, "prevResult": after}, pod).ok()
-    assert cni.pod_links(pod) == set() or plugin == "sbr"
-
-
 # 20
 
 def test_20_mac_precedence(cni, lab):
@@ -349,6 +328,17 @@ def test_20_derived_mac_is_unicast_local_and_stable(cni):
         cni.delete(cni.conf(), pod).ok()
     assert macs[0] == macs[1]
     assert int(macs[0][:2], 16) & 3 == 2
+
+
+@pytest.mark.parametrize("fields,args", [
+    ({"mac": "01:00:5e:00:00:01"}, None), ({}, "MAC=ff:ff:ff:ff:ff:ff"),
+    ({"args": {"cni": {"mac": "03:00:00:00:00:01"}}}, None),
+    ({"capabilities": {"mac": True}, "runtimeConfig": {"mac": "33:33:00:00:00:01"}}, None)])
+def test_20_multicast_mac_is_7(cni, fields, args):
+    before = cni.state()
+    pod = cni.pod()
+    cni.add(cni.conf(**fields), pod, args=args).error(7, "unicast MAC")
+    assert cni.state() == before and cni.pod_links(pod) == set()
 
 
 @pytest.mark.parametrize("where", ["runtimeConfig", "args", "CNI_ARGS"])
