@@ -97,10 +97,12 @@ class GrpcChannelTest : public testing::Test {
   }
 
   void Start() {
+    // A service belongs to one server.
+    echo_ = std::make_unique<Echo>();
     grpc::ServerBuilder builder;
     builder.AddListeningPort("unix:" + path_,
                              grpc::InsecureServerCredentials());
-    builder.RegisterCallbackGenericService(&echo_);
+    builder.RegisterCallbackGenericService(echo_.get());
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
@@ -119,7 +121,7 @@ class GrpcChannelTest : public testing::Test {
 
   std::string folder_;
   std::string path_;
-  Echo echo_;
+  std::unique_ptr<Echo> echo_;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -148,9 +150,9 @@ TEST_F(GrpcChannelTest, HandsOverMetadataAndDeadline) {
   ASSERT_TRUE(
       Call(channel, "a", absl::Seconds(100), {{"traceparent", "00-1-2-3"}})
           .ok());
-  EXPECT_EQ(echo_.trace_, "00-1-2-3");
-  EXPECT_LE(echo_.left_, absl::Seconds(101));
-  EXPECT_GT(echo_.left_, absl::Seconds(50));
+  EXPECT_EQ(echo_->trace_, "00-1-2-3");
+  EXPECT_LE(echo_->left_, absl::Seconds(101));
+  EXPECT_GT(echo_->left_, absl::Seconds(50));
 }
 
 TEST_F(GrpcChannelTest, ServersErrorKeepsItsTextAndTheConnection) {
