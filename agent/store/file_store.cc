@@ -69,6 +69,27 @@ std::string BaseName(absl::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1));
 }
 
+// Attachments of an earlier boot: their links are gone with it, and what a
+// power loss left of their files may be anything. A state folder that does not
+// know its boot is taken as one of now: nothing is dropped on a guess.
+absl::Status DropOfEarlierBoot(StateFolder& root, StateFolder& attachments) {
+  constexpr char kBoot[] = "boot";
+  EOIP_ASSIGN_OR_RETURN(const StateFolder proc,
+                        StateFolder::Open("/proc/sys/kernel/random"));
+  EOIP_ASSIGN_OR_RETURN(const std::string now, proc.Read("boot_id"));
+  const auto before = root.Read(kBoot);
+  if (before.ok() && *before == now) return absl::OkStatus();
+  if (before.ok()) {
+    EOIP_ASSIGN_OR_RETURN(const std::vector<std::string> files,
+                          attachments.List());
+    for (const std::string& file : files) {
+      if (!absl::EndsWith(file, kSuffix)) continue;
+      EOIP_RETURN_IF_ERROR(attachments.Remove(file));
+    }
+  }
+  return root.Write(kBoot, now);
+}
+
 absl::StatusOr<UniqueFd> LockFolder(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/lock");
   UniqueFd fd(
@@ -88,14 +109,21 @@ absl::StatusOr<UniqueFd> LockFolder(const std::string& folder) {
 
 absl::StatusOr<std::unique_ptr<FileStore>> FileStore::Open(
     const std::string& folder, std::unique_ptr<const Codec> codec) {
-  EOIP_RETURN_IF_ERROR(StateFolder::Open(folder).status());
+  EOIP_ASSIGN_OR_RETURN(StateFolder root, StateFolder::Open(folder));
   EOIP_ASSIGN_OR_RETURN(UniqueFd lock, LockFolder(folder));
   EOIP_ASSIGN_OR_RETURN(StateFolder tunnels,
                         StateFolder::Open(folder + "/tunnels"));
   EOIP_ASSIGN_OR_RETURN(StateFolder networks,
                         StateFolder::Open(folder + "/networks"));
-  EOIP_ASSIGN_OR_RETURN(StateFolder attachments,
-                        StateFolder::Open(folder + "/attachments"));
+  EOIP_ASSIGN_OR_RETURN(
+      StateFolder attachments,
+      StateFolder::Open(folder + "/attachments", Durability::kProcessEnd));
+  // A full disk must not keep the agent from starting.
+  if (absl::Status status = DropOfEarlierBoot(root, attachments);
+      !status.ok()) {
+    LogWarning("state folder: attachments of an earlier boot: ",
+               status.message());
+  }
   EOIP_ASSIGN_OR_RETURN(StateFolder corrupt,
                         StateFolder::Open(folder + "/corrupt"));
   auto store = std::unique_ptr<FileStore>(new FileStore(

@@ -188,6 +188,29 @@ TEST_F(FileStoreTest, KeepsEverythingOverARestart) {
   EXPECT_THAT(Files(folder_ / "attachments"), ElementsAre("lan@pod.eth0.json"));
 }
 
+TEST_F(FileStoreTest, AttachmentsOfAnEarlierBootAreDroppedUnread) {
+  Fill();
+  WriteFile(folder_ / "attachments" / "lan@torn.json", "");
+  WriteFile(folder_ / "boot", "another boot\n");
+  Open();
+  EXPECT_THAT(store_->Snapshot().attachments, IsEmpty());
+  EXPECT_THAT(Files(folder_ / "attachments"), IsEmpty());
+  EXPECT_THAT(store_->set_aside(), IsEmpty());
+  EXPECT_EQ(store_->Snapshot().tunnels.size(), 2u);
+  EXPECT_EQ(store_->Snapshot().networks.size(), 1u);
+  // From now on they are of this boot.
+  ASSERT_TRUE(store_->PutAttachment(Attachment("lan", "pod.eth0")).ok());
+  Open();
+  EXPECT_EQ(store_->Snapshot().attachments.size(), 1u);
+}
+
+TEST_F(FileStoreTest, AttachmentsOfAnUnknownBootAreKept) {
+  Fill();
+  fs::remove(folder_ / "boot");
+  Open();
+  EXPECT_EQ(store_->Snapshot().attachments.size(), 1u);
+}
+
 TEST_F(FileStoreTest, EveryPutGivesAnotherEtag) {
   Open();
   const auto first = store_->PutTunnel(Tunnel("a"));

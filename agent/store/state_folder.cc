@@ -36,7 +36,8 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
 
 }  // namespace
 
-absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
+absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path,
+                                              Durability durability) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return ErrnoToStatus(errno, absl::StrCat("make state folder ", path));
   }
@@ -44,7 +45,11 @@ absl::StatusOr<StateFolder> StateFolder::Open(const std::string& path) {
   if (!fd.valid()) {
     return ErrnoToStatus(errno, absl::StrCat("open state folder ", path));
   }
-  return StateFolder(path, std::move(fd));
+  return StateFolder(path, std::move(fd), durability);
+}
+
+int StateFolder::Sync(int fd) const {
+  return durability_ == Durability::kPowerLoss ? ::fsync(fd) : 0;
 }
 
 absl::Status StateFolder::Failed(absl::string_view what,
@@ -117,7 +122,7 @@ absl::Status StateFolder::WriteTemporary(const std::string& name,
     return absl::UnavailableError(
         absl::StrCat(path_, "/", name, ": ", written.message()));
   }
-  if (::fsync(fd.get()) != 0) return Failed("fsync", name, errno);
+  if (Sync(fd.get()) != 0) return Failed("fsync", name, errno);
   return absl::OkStatus();
 }
 
@@ -133,7 +138,7 @@ absl::Status StateFolder::Write(const std::string& file,
     ::unlinkat(fd_.get(), temporary.c_str(), 0);
     return status;
   }
-  if (::fsync(fd_.get()) != 0) return Failed("fsync folder of", file, errno);
+  if (Sync(fd_.get()) != 0) return Failed("fsync folder of", file, errno);
   return absl::OkStatus();
 }
 
@@ -141,7 +146,7 @@ absl::Status StateFolder::Remove(const std::string& file) {
   if (::unlinkat(fd_.get(), file.c_str(), 0) != 0 && errno != ENOENT) {
     return Failed("delete", file, errno);
   }
-  if (::fsync(fd_.get()) != 0) return Failed("fsync folder of", file, errno);
+  if (Sync(fd_.get()) != 0) return Failed("fsync folder of", file, errno);
   return absl::OkStatus();
 }
 

@@ -16,10 +16,17 @@
 
 namespace eoip {
 
+// What a change outlives once it was reported as done.
+enum class Durability {
+  kPowerLoss,   // fsync of file and folder
+  kProcessEnd,  // the kernel has it
+};
+
 class StateFolder {
  public:
   // Makes the folder (mode 0700) where it is missing; its parent must exist.
-  static absl::StatusOr<StateFolder> Open(const std::string& path);
+  static absl::StatusOr<StateFolder> Open(
+      const std::string& path, Durability durability = Durability::kPowerLoss);
 
   const std::string& path() const { return path_; }
 
@@ -40,14 +47,17 @@ class StateFolder {
                       const std::string& as);
 
  private:
-  StateFolder(std::string path, UniqueFd fd)
-      : path_(std::move(path)), fd_(std::move(fd)) {}
+  StateFolder(std::string path, UniqueFd fd, Durability durability)
+      : path_(std::move(path)), fd_(std::move(fd)), durability_(durability) {}
+  // 0 or -1 with errno, as fsync; nothing where no power loss is outlived.
+  int Sync(int fd) const;
   absl::Status WriteTemporary(const std::string& name, absl::string_view bytes);
   absl::Status Failed(absl::string_view what, const std::string& file,
                       int error) const;
 
   std::string path_;
   UniqueFd fd_;
+  Durability durability_;
 };
 
 }  // namespace eoip

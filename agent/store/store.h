@@ -53,6 +53,8 @@ class Store {
 
   // Durable (fsync of file and folder) when they return OK; on error the
   // previous state holds, in memory and on disk. UNAVAILABLE: cannot write.
+  // Attachments outlive this process, not the boot: no link does, so no pod
+  // waits for an fsync.
   // Each Put gives the record a new etag and returns it.
   virtual absl::StatusOr<std::string> PutTunnel(const TunnelSpec& spec) = 0;
   virtual absl::StatusOr<std::string> PutNetwork(const NetworkSpec& spec) = 0;
