@@ -18,12 +18,12 @@ static int eoip_validate(struct nlattr *tb[], struct nlattr *data[],
 		return 0;
 	if (nla_len(tb[IFLA_ADDRESS]) != ETH_ALEN) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[IFLA_ADDRESS],
-				    "address: must be 6 bytes");
+				    "eoip: address: must be 6 bytes");
 		return -EINVAL;
 	}
 	if (!is_valid_ether_addr(nla_data(tb[IFLA_ADDRESS]))) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[IFLA_ADDRESS],
-				    "address: must be unicast, not all zero");
+				    "eoip: address: must be unicast, not all zero");
 		return -EADDRNOTAVAIL;
 	}
 	return 0;
@@ -363,6 +363,13 @@ static int eoip_changelink(struct net_device *dev, struct nlattr *tb[],
 		NL_SET_ERR_MSG(extack,
 			       "eoip: no right to change the underlay's netns");
 		return -EPERM;
+	}
+	/* The core sets it after this; half of a request must not happen. */
+	if (tb[IFLA_MTU] && (nla_get_u32(tb[IFLA_MTU]) < dev->min_mtu ||
+			     nla_get_u32(tb[IFLA_MTU]) > dev->max_mtu)) {
+		EOIP_REJECT(extack, tb[IFLA_MTU], "mtu",
+			    "is less or more than the kind's links can have");
+		return -EINVAL;
 	}
 	cfg = kmemdup(old, sizeof(*old), GFP_KERNEL);
 	if (!cfg)

@@ -20,7 +20,8 @@ namespace eoip {
 namespace {
 
 constexpr char kUnknownKind[] = "Unknown device type";
-constexpr char kNoQueues[] = "Invalid number of transmit queues";
+// How every refusal of the bundled module starts (kmod/rtnl.c).
+constexpr char kBundledWords[] = "eoip: ";
 constexpr uint8_t kTosInherit = 1;
 // Room for the attributes of any level.
 constexpr int kMaxAttribute = 127;
@@ -248,9 +249,8 @@ absl::StatusOr<KindProbe> ParseProbe(const NetlinkReply& reply) {
   }
   if (reply.error == EINVAL || reply.error == ERANGE ||
       reply.error == EADDRNOTAVAIL) {
-    const bool bundled =
-        !reply.extack.empty() && !absl::StartsWith(reply.extack, kNoQueues);
-    return bundled ? KindProbe::kBundled : KindProbe::kForeign;
+    return absl::StartsWith(reply.extack, kBundledWords) ? KindProbe::kBundled
+                                                         : KindProbe::kForeign;
   }
   if (reply.error == 0) return Malformed("a probe was taken for a request");
   return reply.ToStatus("ask for the kernel module");

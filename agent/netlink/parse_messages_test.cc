@@ -337,7 +337,8 @@ TEST(ParseProbe, TellsWhoAnswers) {
   } cases[] = {
       {EOPNOTSUPP, "Unknown device type", KindProbe::kAbsent},
       {EOPNOTSUPP, "Unknown device type.", KindProbe::kAbsent},
-      {EADDRNOTAVAIL, "address: must be unicast, not all zero",
+      {EADDRNOTAVAIL, "not an address of a host", KindProbe::kForeign},
+      {EADDRNOTAVAIL, "eoip: address: must be unicast, not all zero",
        KindProbe::kBundled},
       {EINVAL, "eoip: df: must be 0, 1 or 2", KindProbe::kBundled},
       {EINVAL, "Invalid number of transmit queues", KindProbe::kForeign},

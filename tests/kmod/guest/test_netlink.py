@@ -136,6 +136,18 @@ def test_a_refused_change_changes_nothing(l, kind):
     l.expect_frame(kind, 100, frame)
 
 
+def test_a_change_with_a_bad_mtu_changes_nothing(l, kind):
+    """The kernel sets the MTU after the kind's own attributes, and does not take those back."""
+    l.tunnel(kind, up=False, **SAMPLES)
+    before = l.dut.nl.get("t0")
+    for mtu in (0, 67, 65536):
+        with lab.refused(errno.EINVAL, "mtu"):
+            l.dut.nl.change(kind.name, "t0", {"id": 77, "ttl": 99}, mtu=mtu)
+        assert l.dut.nl.get("t0") == before, mtu
+    l.dut.nl.change(kind.name, "t0", {"id": 77}, mtu=1400)
+    assert (l.dut.nl.get("t0")["mtu"], data_of(l)["id"]) == (1400, 77)
+
+
 def test_a_change_of_id_and_remote_moves_the_traffic(l, kind):
     l.tunnel(kind)
     inner = l.capture(l.dut, "t0")
