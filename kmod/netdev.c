@@ -45,8 +45,6 @@ static int eoip_dev_init(struct net_device *dev)
 	if (err)
 		goto err_cells;
 	eoip_keepalive_init(tun);
-	eoip_table_add(en, rtnl_dereference(tun->cfg));
-	list_add_tail(&tun->list, &en->tunnels);
 	return 0;
 
 err_cells:
@@ -63,8 +61,11 @@ static void eoip_dev_uninit(struct net_device *dev)
 {
 	struct eoip_tunnel *tun = netdev_priv(dev);
 
-	list_del_init(&tun->list);
-	hlist_del_rcu(&rtnl_dereference(tun->cfg)->node);
+	/* Where registering failed, the tunnel was never in the table. */
+	if (!list_empty(&tun->list)) {
+		list_del_init(&tun->list);
+		hlist_del_rcu(&rtnl_dereference(tun->cfg)->node);
+	}
 	if (!tun->v6)
 		eoip4_hook_put(tun->net);
 }

@@ -181,7 +181,7 @@ static int eoip_check_settable(struct nlattr *data[],
 {
 	int i;
 
-	for (i = 1; i <= IFLA_EOIP_MAX; i++) {
+	for (i = 0; i <= IFLA_EOIP_MAX; i++) {
 		if (!data[i])
 			continue;
 		switch (i) {
@@ -328,11 +328,20 @@ static int EOIP_NEWLINK(eoip_newlink)
 		eth_hw_addr_random(dev);
 	err = register_netdevice(dev);
 	/* The destructor may have run, depending on where it failed. */
-	if (err && rcu_dereference_raw(tun->cfg)) {
-		RCU_INIT_POINTER(tun->cfg, NULL);
-		eoip_cfg_free(cfg);
+	if (err) {
+		if (rcu_dereference_raw(tun->cfg)) {
+			RCU_INIT_POINTER(tun->cfg, NULL);
+			eoip_cfg_free(cfg);
+		}
+		return err;
 	}
-	return err;
+	/*
+	 * Packets find it from here on: what fails before is freed without a
+	 * grace period.
+	 */
+	eoip_table_add(eoip_net(tun->net), cfg);
+	list_add_tail(&tun->list, &eoip_net(tun->net)->tunnels);
+	return 0;
 }
 
 static bool eoip_keepalive_differs(const struct eoip_cfg *a,

@@ -10,6 +10,9 @@
 /* Tunnels in tunnels: deeper nesting is a loop, and the stack is finite. */
 #define EOIP_MAX_NESTING 4
 
+/* Tunnels that lead into each other must not ask for more and more of it. */
+#define EOIP_MAX_HEADROOM 512
+
 static DEFINE_PER_CPU(unsigned int, eoip_nesting);
 
 int eoip_route(struct eoip_tunnel *tun, struct eoip_cfg *cfg, u8 dsfield,
@@ -42,6 +45,7 @@ static void eoip_send_one(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 		dst_release(path->dst);
 		return;
 	}
+	headroom = min_t(unsigned int, headroom, EOIP_MAX_HEADROOM);
 	if (unlikely(headroom > READ_ONCE(tun->dev->needed_headroom)))
 		WRITE_ONCE(tun->dev->needed_headroom, headroom);
 	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
@@ -74,7 +78,8 @@ static void eoip_reject_too_big(struct eoip_tunnel *tun, struct sk_buff *skb,
 		}
 	} else if (skb->protocol == htons(ETH_P_IP) && mtu >= 68) {
 		skb_dst_update_pmtu_no_confirm(skb, mtu);
-		if (ip_hdr(skb)->frag_off & htons(IP_DF))
+		if (pskb_may_pull(skb, nhoff + sizeof(struct iphdr)) &&
+		    ip_hdr(skb)->frag_off & htons(IP_DF))
 			icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED,
 				      htonl(mtu));
 	} else if (IS_ENABLED(CONFIG_IPV6) && mtu >= IPV6_MIN_MTU &&

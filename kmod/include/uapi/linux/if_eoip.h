@@ -5,8 +5,10 @@
  *
  * Ids 1..33 mean what they mean to tools written for the widely installed
  * module by bbonev; ours start at 64. An attribute that is absent in
- * RTM_NEWLINK takes its default on create and keeps its value on change.
- * "fixed": a change to another value is refused with -EOPNOTSUPP.
+ * RTM_NEWLINK takes its default on create and keeps its value on change. All
+ * that is not read only may be changed; a change that is refused (-EINVAL,
+ * -EEXIST, -ENODEV, -ELOOP, -EPERM, with a text that names the attribute)
+ * changes nothing.
  */
 #ifndef _UAPI_LINUX_IF_EOIP_H
 #define _UAPI_LINUX_IF_EOIP_H
