@@ -24,6 +24,8 @@ BIN = BUILD / "bin"
 SUPPORT = ROOT / "tests" / "support"
 PREFIX = "eoipt-"
 CLONE_NEWNET = 0x40000000
+# How many times slower than usual this machine is; an emulated guest says so.
+SLOW = float(os.environ.get("EOIP_TEST_SLOW", "1"))
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -32,8 +34,8 @@ class CommandFailed(AssertionError):
 
 
 def wait_until(condition, deadline_s=10.0, what="condition", pause_s=0.02):
-    """Returns the first true value of condition(); fails after deadline_s."""
-    end = time.monotonic() + deadline_s
+    """Returns the first true value of condition(); fails after deadline_s (times SLOW)."""
+    end = time.monotonic() + deadline_s * SLOW
     while True:
         value = condition()
         if value:
@@ -71,7 +73,8 @@ def in_netns(name, function):
 def run(argv, check=True, stdin=None, timeout=60, env=None):
     argv = [str(word) for word in argv]
     done = subprocess.run(
-        argv, input=stdin, capture_output=True, text=True, timeout=timeout, env=env)
+        argv, input=stdin, capture_output=True, text=True, timeout=timeout * SLOW,
+        env=env)
     if check and done.returncode != 0:
         raise CommandFailed(
             f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")

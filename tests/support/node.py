@@ -15,7 +15,7 @@ import tempfile
 import grpc
 
 import lab as lab_module
-from lab import BIN, ROOT, wait_until
+from lab import BIN, ROOT, SLOW, wait_until
 
 NODE4, SITE4 = "192.0.2.1", "192.0.2.2"
 NODE6, SITE6 = "2001:db8::1", "2001:db8::2"
@@ -120,7 +120,7 @@ class Node:
         return self
 
     def status(self):
-        return self.api.GetAgentStatus(agent_pb2.GetAgentStatusRequest(), timeout=5)
+        return self.api.GetAgentStatus(agent_pb2.GetAgentStatusRequest(), timeout=5 * SLOW)
 
     def create_tunnel(self, name, tunnel_id, kind=EOIP, **fields):
         """TAP datapath, no keepalives unless fields say otherwise."""
@@ -130,25 +130,25 @@ class Node:
         tunnel = tunnel_pb2.Tunnel(
             name=f"tunnels/{name}", kind=kind, tunnel_id=tunnel_id, **fields)
         return self.tunnels.CreateTunnel(
-            tunnel_pb2.CreateTunnelRequest(tunnel=tunnel), timeout=10)
+            tunnel_pb2.CreateTunnelRequest(tunnel=tunnel), timeout=10 * SLOW)
 
     def tunnel(self, name):
         return self.tunnels.GetTunnel(
-            tunnel_pb2.GetTunnelRequest(name=f"tunnels/{name}"), timeout=5)
+            tunnel_pb2.GetTunnelRequest(name=f"tunnels/{name}"), timeout=5 * SLOW)
 
     def delete_tunnel(self, name, **fields):
         self.tunnels.DeleteTunnel(tunnel_pb2.DeleteTunnelRequest(
-            name=f"tunnels/{name}", **fields), timeout=10)
+            name=f"tunnels/{name}", **fields), timeout=10 * SLOW)
 
     def create_network(self, name, *tunnels, **fields):
         ports = [network_pb2.NetworkPort(tunnel=f"tunnels/{tunnel}") for tunnel in tunnels]
         network = network_pb2.Network(name=f"networks/{name}", ports=ports, **fields)
         return self.networks.CreateNetwork(
-            network_pb2.CreateNetworkRequest(network=network), timeout=10)
+            network_pb2.CreateNetworkRequest(network=network), timeout=10 * SLOW)
 
     def network(self, name):
         return self.networks.GetNetwork(
-            network_pb2.GetNetworkRequest(name=f"networks/{name}"), timeout=5)
+            network_pb2.GetNetworkRequest(name=f"networks/{name}"), timeout=5 * SLOW)
 
     def wait_tunnel(self, name, state, deadline_s=10):
         def reached():
@@ -164,7 +164,7 @@ class Node:
         found, token = [], ""
         while True:
             page = self.tunnels.ListTunnels(tunnel_pb2.ListTunnelsRequest(
-                page_size=page_size, page_token=token), timeout=30)
+                page_size=page_size, page_token=token), timeout=30 * SLOW)
             found += page.tunnels
             token = page.next_page_token
             if not token:
@@ -172,9 +172,9 @@ class Node:
 
     def drops(self, *names):
         """Sum by cause: tapd's own and those of the tunnels named."""
-        total = dict(self.tapd_api.GetInfo(tapd_pb2.GetInfoRequest(), timeout=5).drops)
+        total = dict(self.tapd_api.GetInfo(tapd_pb2.GetInfoRequest(), timeout=5 * SLOW).drops)
         rows = self.tapd_api.ListTunnels(
-            tapd_pb2.ListTunnelsRequest(names=names), timeout=5).tunnels
+            tapd_pb2.ListTunnelsRequest(names=names), timeout=5 * SLOW).tunnels
         for row in rows:
             for cause, count in row.counters.drops.items():
                 total[cause] = total.get(cause, 0) + count

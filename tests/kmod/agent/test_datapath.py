@@ -61,10 +61,10 @@ def test_a_pod_pings_the_site_through_the_module(node, kind, name, datapath):
     wait_until(counted, 10, "frames and keepalives in the status")
     assert node.tunnel("t100").status.last_heard.seconds > 0
     # No copy of it in user space.
-    assert not node.tapd_api.ListTunnels(tapd_pb2.ListTunnelsRequest(), timeout=5).tunnels
+    assert not node.tapd_api.ListTunnels(tapd_pb2.ListTunnelsRequest(), timeout=30).tunnels
 
     cni.delete(cni.conf(ipam=POD), pod).ok()
-    node.networks.DeleteNetwork(network_pb2.DeleteNetworkRequest(name="networks/lan"), timeout=10)
+    node.networks.DeleteNetwork(network_pb2.DeleteNetworkRequest(name="networks/lan"), timeout=60)
     node.delete_tunnel("t100")
     wait_until(lambda: node.owned_links() == [], 10, "no link to be left")
 
