@@ -90,16 +90,21 @@ class TapDatapath::Client {
       grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                    Response*),
       const Request& request, absl::Duration timeout) {
-    EOIP_RETURN_IF_ERROR(CheckSocket());
-    grpc::ClientContext context;
-    // gRPC connects only while a call waits for it.
-    context.set_wait_for_ready(true);
-    context.set_deadline(std::chrono::system_clock::now() +
-                         absl::ToChronoMilliseconds(timeout));
     Response response;
-    const grpc::Status status =
-        (stub_.get()->*method)(&context, request, &response);
-    if (status.ok()) return response;
+    grpc::Status status;
+    // After a hot restart the first call meets the connection to the process
+    // that is gone. All calls may be repeated.
+    for (int i = 0; i < 2; ++i) {
+      EOIP_RETURN_IF_ERROR(CheckSocket());
+      grpc::ClientContext context;
+      // gRPC connects only while a call waits for it.
+      context.set_wait_for_ready(true);
+      context.set_deadline(std::chrono::system_clock::now() +
+                           absl::ToChronoMilliseconds(timeout));
+      status = (stub_.get()->*method)(&context, request, &response);
+      if (status.ok()) return response;
+      if (status.error_code() != grpc::StatusCode::UNAVAILABLE) break;
+    }
     // The codes of both are numbered alike.
     const auto code = static_cast<absl::StatusCode>(status.error_code());
     if (code == absl::StatusCode::kUnavailable ||

@@ -23,7 +23,7 @@ namespace {
 constexpr std::chrono::milliseconds kShutdownWait{200};
 
 // Room for the suffix of the name under which gRPC binds.
-constexpr size_t kMaxPath = sizeof(sockaddr_un{}.sun_path) - 8;
+constexpr size_t kMaxPath = sizeof(sockaddr_un{}.sun_path) - 12;
 
 absl::Status CheckReplaceable(const std::string& path) {
   struct stat st;
@@ -65,15 +65,21 @@ absl::StatusOr<UniqueFd> Lock(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
-    const std::string& path, grpc::Service* service) {
+    const std::string& path, grpc::Service* service, bool successor) {
   if (path.empty() || path.size() > kMaxPath) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--socket ", path, ": must be a path of 1..", kMaxPath, " bytes"));
   }
   std::unique_ptr<ControlServer> self(new ControlServer());
-  EOIP_ASSIGN_OR_RETURN(self->lock_, Lock(path));
-  EOIP_RETURN_IF_ERROR(CheckReplaceable(path));
-  const std::string temporary = absl::StrCat(path, ".new");
+  self->path_ = path;
+  if (!successor) {
+    EOIP_ASSIGN_OR_RETURN(self->lock_, Lock(path));
+    EOIP_RETURN_IF_ERROR(CheckReplaceable(path));
+  }
+  // gRPC removes the name that it bound when it ends, whoever has it by then:
+  // the predecessor must not have bound the same.
+  const std::string temporary = successor ? absl::StrCat(path, ".", ::getpid())
+                                          : absl::StrCat(path, ".new");
   ::unlink(temporary.c_str());
 
   grpc::ServerBuilder builder;
@@ -91,17 +97,20 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     return absl::UnavailableError(
         absl::StrCat("--socket ", path, ": cannot listen"));
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return ErrnoToStatus(error, absl::StrCat("--socket ", path));
-  }
-  self->path_ = path;
+  self->bound_ = temporary;
   return self;
 }
 
+absl::Status ControlServer::Publish() {
+  if (::rename(bound_.c_str(), path_.c_str()) != 0) {
+    return ErrnoToStatus(errno, absl::StrCat("--socket ", path_));
+  }
+  bound_ = path_;
+  return absl::OkStatus();
+}
+
 ControlServer::~ControlServer() {
-  if (!path_.empty()) ::unlink(path_.c_str());
+  if (!bound_.empty()) ::unlink(bound_.c_str());
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now() + kShutdownWait);
   }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
@@ -15,20 +16,32 @@ namespace eoip::tapd {
 
 class ControlServer {
  public:
-  // Serves on the socket at path, mode 0600, which appears there in one step
-  // when it already answers. A socket that nobody serves is replaced.
-  // ALREADY_EXISTS: a live server has it, or path is no socket ·
-  // INVALID_ARGUMENT: path is too long. service must outlive the server.
+  // Serves, but not on the path yet: Publish does that. service must outlive
+  // the server. INVALID_ARGUMENT: path is too long. Unless successor is set,
+  // the path is taken here: a socket that nobody serves will be replaced;
+  // ALREADY_EXISTS: a live server has it, or path is no socket. A successor
+  // gets the path from its predecessor.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
-      const std::string& path, grpc::Service* service);
+      const std::string& path, grpc::Service* service, bool successor);
   // Removes the socket and waits for calls to end, at most 0.2 s.
   ~ControlServer();
+
+  // The socket appears at the path, mode 0600, in one step.
+  absl::Status Publish();
+
+  // The lock that keeps a second server from the path: to be given to the
+  // successor, and taken by it before Publish.
+  int lock_fd() const { return lock_.get(); }
+  void HoldLock(UniqueFd lock) { lock_ = std::move(lock); }
+  // The successor has the path: it is left alone from now on.
+  void LeavePath() { bound_.clear(); }
 
  private:
   ControlServer() = default;
 
   std::string path_;
-  // Held while the server lives: it keeps a second one from the path.
+  // Where the socket is now; empty: it is not ours.
+  std::string bound_;
   UniqueFd lock_;
   std::unique_ptr<grpc::Server> server_;
 };

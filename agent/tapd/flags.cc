@@ -25,6 +25,12 @@ unix socket.
   --busy-poll USEC   look for packets up to this long before sleeping, where
                      they come that close together; 0 never (default 50)
   --log-level LEVEL  error, warning, info or debug (default info)
+  --take-over FD     for its own use: take over from the process at the other
+                     end of the descriptor
+
+SIGUSR2: hot restart. The program that is now at the path of this one takes over
+tunnels, links, sockets and counters; if it cannot, this one goes on.
+
   --version          print the version
   --help             print this text
 )";
@@ -46,6 +52,15 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value,
           "--workers ", value, ": must be a number from 1 to ", kMaxWorkers));
     }
     flags->workers = n;
+    return absl::OkStatus();
+  }
+  if (name == "take-over") {
+    int fd = 0;
+    if (!absl::SimpleAtoi(value, &fd) || fd < 3) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--take-over ", value, ": must be a descriptor from 3 on"));
+    }
+    flags->take_over = fd;
     return absl::OkStatus();
   }
   if (name == "fast-send") {

@@ -15,6 +15,8 @@ struct Flags {
   bool fast_send = true;
   int busy_poll_us = 50;
   std::string log_level = "info";
+  // Descriptor to the predecessor of a hot restart, -1: there is none.
+  int take_over = -1;
   bool help = false;
   bool version = false;
 };

@@ -16,6 +16,13 @@ TEST(ParseFlags, HasDefaultsAndTakesBothForms) {
   EXPECT_EQ(flags->log_level, "debug");
 }
 
+TEST(ParseFlags, TakesOverFromADescriptorThatIsNotStandardIo) {
+  EXPECT_EQ(ParseFlags({})->take_over, -1);
+  EXPECT_EQ(ParseFlags({"--take-over", "3"})->take_over, 3);
+  EXPECT_EQ(ParseFlags({"--take-over=2"}).status().message(),
+            "--take-over 2: must be a descriptor from 3 on");
+}
+
 TEST(ParseFlags, NamesTheFlagAndTheValue) {
   EXPECT_EQ(ParseFlags({"--nope=1"}).status().message(),
             "--nope: no such flag");

@@ -9,19 +9,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "tapd/bulk_delete.h"
+#include "tapd/counters_proto.h"
 
 namespace eoip::tapd {
 namespace {
-
-void AddDrops(
-    const DropCounters& drops,
-    google::protobuf::Map<std::string, google::protobuf::uint64>* by_cause) {
-  for (int i = 0; i < kDropCauses; ++i) {
-    const Drop drop = static_cast<Drop>(i);
-    const uint64_t count = drops.Get(drop);
-    if (count > 0) (*by_cause)[std::string(DropName(drop))] += count;
-  }
-}
 
 // Links from which on it pays to delete them together.
 constexpr size_t kBulkDelete = 4;
@@ -65,6 +56,16 @@ Forwarder::~Forwarder() {
   for (const auto& [name, tunnel] : tunnels_) names.push_back(name);
   DeleteManyLinks(names);
   tunnels_.clear();
+}
+
+absl::Status Forwarder::AwaitForwarding() {
+  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return phase_ != Phase::kPaused;
+  };
+  mu_.Await(absl::Condition(&settled));
+  if (phase_ == Phase::kForwarding) return absl::OkStatus();
+  return absl::UnavailableError(
+      "a new process of eoip-tapd has taken over; try again");
 }
 
 absl::Status Forwarder::CheckKey(const TunnelConfig& config) {
@@ -113,6 +114,7 @@ void Forwarder::CloseUnusedSockets() {
 
 absl::StatusOr<v1::TapTunnel> Forwarder::Put(const TunnelConfig& config) {
   absl::MutexLock lock(&mu_);
+  EOIP_RETURN_IF_ERROR(AwaitForwarding());
   EOIP_RETURN_IF_ERROR(CheckKey(config));
   auto it = tunnels_.find(config.name);
   if (it != tunnels_.end() && it->second->link_gone()) {
@@ -145,6 +147,7 @@ absl::Status Forwarder::Create(const TunnelConfig& config) {
   EOIP_ASSIGN_OR_RETURN(TapLink tap, TapLink::Create(options));
   const int home = next_home_++ % workers;
   auto tunnel = std::make_unique<Tunnel>(std::move(tap), config, workers, home);
+  tunnel->ResetPeer(config);
   for (int i = 0; i < workers; ++i) {
     TunnelSlot* slot = &tunnel->slot(i);
     slot->config = config;
@@ -198,14 +201,16 @@ void Forwarder::DeleteManyLinks(const std::vector<std::string>& names) {
   if (!status.ok()) LogWarning(status.message());
 }
 
-void Forwarder::Delete(const std::vector<std::string>& names) {
+absl::Status Forwarder::Delete(const std::vector<std::string>& names) {
   absl::MutexLock lock(&mu_);
+  EOIP_RETURN_IF_ERROR(AwaitForwarding());
   DeleteManyLinks(names);
   for (const std::string& name : names) {
     auto it = tunnels_.find(name);
     if (it != tunnels_.end()) Remove(it);
   }
   CloseUnusedSockets();
+  return absl::OkStatus();
 }
 
 std::vector<v1::TapTunnel> Forwarder::List(
@@ -235,35 +240,9 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
   out.set_last_heard_ms(
       heard_ns == Tunnel::kNotHeard ? -1 : (NowNs() - heard_ns) / 1'000'000);
   out.set_send_error(DescribeSendError(tunnel->config(), tunnel->send_errno()));
-  uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
-  uint64_t rx_keepalives = 0, tx_keepalives = 0;
-  uint64_t rx_super_frames = 0, tx_super_frames = 0, rx_clamped = 0;
-  uint64_t tx_fast_packets = 0;
-  v1::Counters* counters = out.mutable_counters();
   for (const auto& slot : tunnel->slots()) {
-    const TunnelCounters& c = slot->counters;
-    rx_packets += c.rx_packets.Get();
-    rx_bytes += c.rx_bytes.Get();
-    tx_packets += c.tx_packets.Get();
-    tx_bytes += c.tx_bytes.Get();
-    rx_keepalives += c.rx_keepalives.Get();
-    tx_keepalives += c.tx_keepalives.Get();
-    rx_super_frames += c.rx_super_frames.Get();
-    tx_super_frames += c.tx_super_frames.Get();
-    rx_clamped += c.rx_clamped.Get();
-    tx_fast_packets += c.tx_fast_packets.Get();
-    AddDrops(c.drops, counters->mutable_drops());
+    AddCounters(slot->counters, out.mutable_counters());
   }
-  counters->set_rx_packets(rx_packets);
-  counters->set_rx_bytes(rx_bytes);
-  counters->set_tx_packets(tx_packets);
-  counters->set_tx_bytes(tx_bytes);
-  counters->set_rx_keepalives(rx_keepalives);
-  counters->set_tx_keepalives(tx_keepalives);
-  counters->set_rx_super_frames(rx_super_frames);
-  counters->set_tx_super_frames(tx_super_frames);
-  counters->set_rx_clamped(rx_clamped);
-  counters->set_tx_fast_packets(tx_fast_packets);
   return out;
 }
 
@@ -274,16 +253,7 @@ void Forwarder::FillInfo(v1::Info* info) {
   for (const auto& worker : workers_) {
     AddDrops(worker->drops(), info->mutable_drops());
     v1::WorkerInfo* out = info->add_worker_info();
-    out->set_rx_batches(worker->rx().batches.Get());
-    out->set_rx_packets(worker->rx().packets.Get());
-    out->set_tx_batches(worker->tx().batches.Get());
-    out->set_tx_packets(worker->tx().packets.Get());
-    for (const Counter& count : worker->rx().sizes) {
-      out->add_rx_batch_sizes(count.Get());
-    }
-    for (const Counter& count : worker->tx().sizes) {
-      out->add_tx_batch_sizes(count.Get());
-    }
+    FillWorkerInfo(worker->rx(), worker->tx(), out);
     AddDrops(worker->drops(), out->mutable_drops());
   }
 }

@@ -33,6 +33,13 @@ class KeepaliveClock {
     return true;
   }
 
+  // When the next keepalive is due, kNever: none. Setting it goes on where
+  // another clock stopped; without keepalives it has no effect.
+  int64_t next_send_ns() const { return next_send_ns_; }
+  void set_next_send_ns(int64_t next_send_ns) {
+    if (next_send_ns_ != kNever) next_send_ns_ = next_send_ns;
+  }
+
   // The peer was last heard then and has been silent for too long.
   bool Dead(int64_t last_heard_ns, int64_t now_ns) const {
     return silence_ns_ > 0 && now_ns - last_heard_ns >= silence_ns_;

@@ -38,14 +38,20 @@ class Receiver {
   // Packets that belong to no tunnel, by cause.
   const DropCounters& drops() const { return drops_; }
   const BatchCounters& counters() const { return counters_; }
+  // To go on with those of another process. The thread's own.
+  DropCounters& drops() { return drops_; }
+  BatchCounters& counters() { return counters_; }
 
   // Receives one batch from a raw socket and delivers it. Returns how many
   // packets that were; fewer than kBatch: the socket is empty.
   static constexpr int kBatch = 64;
   int Receive(int fd, bool ipv6);
 
-  // The family's socket is a new one, whose count of losses starts at 0.
-  void SocketOpened(bool ipv6) { overrun_seen_[ipv6] = 0; }
+  // The family's socket is another one, that many of whose losses are counted.
+  void SocketOpened(bool ipv6, uint32_t overrun_seen) {
+    overrun_seen_[ipv6] = overrun_seen;
+  }
+  uint32_t overrun_seen(bool ipv6) const { return overrun_seen_[ipv6]; }
 
  private:
   void HandleV4(absl::Span<uint8_t> packet, int64_t now_ns);

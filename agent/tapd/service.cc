@@ -51,8 +51,8 @@ grpc::Status Service::DeleteTunnels(grpc::ServerContext*,
                                     const v1::DeleteTunnelsRequest* request,
                                     v1::DeleteTunnelsResponse*) {
   if (stopping_) return Stopping();
-  forwarder_->Delete({request->names().begin(), request->names().end()});
-  return grpc::Status::OK;
+  return ToGrpc(
+      forwarder_->Delete({request->names().begin(), request->names().end()}));
 }
 
 grpc::Status Service::ListTunnels(grpc::ServerContext*,

@@ -30,12 +30,16 @@ class Service final : public v1::TapdService::Service {
                            const v1::ListTunnelsRequest* request,
                            v1::ListTunnelsResponse* response) override;
 
+  // The predecessor's, whose tunnels these are. Before the first call.
+  uint64_t start_time_ms() const { return start_time_ms_; }
+  void set_start_time_ms(uint64_t ms) { start_time_ms_ = ms; }
+
   // From now on changes are refused with UNAVAILABLE.
   void StopChanges() { stopping_ = true; }
 
  private:
   Forwarder* forwarder_;
-  const uint64_t start_time_ms_;
+  uint64_t start_time_ms_;
   std::atomic<bool> stopping_{false};
 };
 

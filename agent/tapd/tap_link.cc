@@ -97,6 +97,25 @@ absl::StatusOr<TapLink> TapLink::Create(const Options& options) {
   return link;
 }
 
+absl::StatusOr<TapLink> TapLink::Adopt(std::vector<UniqueFd> queues,
+                                       uint32_t ifindex,
+                                       bool udp_super_frames) {
+  for (const UniqueFd& queue : queues) {
+    ifreq request{};
+    const bool tap = ::ioctl(queue.get(), TUNGETIFF, &request) == 0
+                         ? (request.ifr_flags & IFF_TAP) != 0
+                         : errno == EBADFD;
+    if (!tap) {
+      return absl::InvalidArgumentError("a descriptor is no queue of a TAP");
+    }
+  }
+  TapLink link;
+  link.queues_ = std::move(queues);
+  link.ifindex_ = ifindex;
+  link.udp_super_frames_ = udp_super_frames;
+  return link;
+}
+
 absl::Status TapLink::SetCarrier(bool up) const {
   int value = up ? 1 : 0;
   if (::ioctl(queues_[0].get(), TUNSETCARRIER, &value) == 0) {

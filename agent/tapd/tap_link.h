@@ -36,6 +36,11 @@ class TapLink {
   // missing · RESOURCE_EXHAUSTED: no descriptors or memory.
   static absl::StatusOr<TapLink> Create(const Options& options);
 
+  // The link of these queues, which another process created. INVALID_ARGUMENT:
+  // they are no TAP. A link that was deleted meanwhile is taken as well.
+  static absl::StatusOr<TapLink> Adopt(std::vector<UniqueFd> queues,
+                                       uint32_t ifindex, bool udp_super_frames);
+
   TapLink(TapLink&&) = default;
   TapLink& operator=(TapLink&&) = default;
 

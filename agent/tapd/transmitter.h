@@ -37,6 +37,9 @@ class Transmitter {
   // Any thread.
   const BatchCounters& counters() const { return batch_.counters(); }
 
+  // The thread's own.
+  TxBatch& batch() { return batch_; }
+
  private:
   void QueueFrame(TunnelSlot* slot, const VnetHeader& vnet,
                   absl::Span<uint8_t> frame);

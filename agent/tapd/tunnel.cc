@@ -22,7 +22,6 @@ Tunnel::Tunnel(TapLink tap, const TunnelConfig& config, int workers, int home)
     slot->home = i == home;
     slots_.push_back(std::move(slot));
   }
-  ResetPeer(config);
 }
 
 void Tunnel::BringUp() {
@@ -44,6 +43,14 @@ void Tunnel::ResetPeer(const TunnelConfig& config) {
   const bool up = !config.disabled && !config.WatchesPeer();
   peer_up_.store(!up, std::memory_order_relaxed);
   SetPeerLocked(up);
+}
+
+void Tunnel::RestorePeer(const TunnelConfig& config, bool up,
+                         int64_t last_heard_ns) {
+  absl::MutexLock lock(&mu_);
+  disabled_ = config.disabled;
+  last_heard_ns_.store(last_heard_ns, std::memory_order_relaxed);
+  peer_up_.store(up, std::memory_order_relaxed);
 }
 
 void Tunnel::SetPeerLocked(bool up) {

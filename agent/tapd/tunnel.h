@@ -52,7 +52,7 @@ class Tunnel {
  public:
   static constexpr int64_t kNotHeard = -1;
 
-  // The peer counts as down at first where it is watched. The carrier is set.
+  // ResetPeer or RestorePeer must follow.
   Tunnel(TapLink tap, const TunnelConfig& config, int workers, int home);
 
   const TapLink& tap() const { return tap_; }
@@ -77,6 +77,9 @@ class Tunnel {
   void CheckSilence(const KeepaliveClock& clock, int64_t now_ns);
   // Forgets the peer: up unless the config watches it, or is disabled.
   void ResetPeer(const TunnelConfig& config);
+
+  // Goes on with what another process knew; the carrier is right already.
+  void RestorePeer(const TunnelConfig& config, bool up, int64_t last_heard_ns);
 
   bool link_gone() const { return link_gone_.load(std::memory_order_relaxed); }
   void MarkLinkGone() { link_gone_.store(true, std::memory_order_relaxed); }

@@ -50,6 +50,11 @@ class TxBatch {
   // Any thread.
   const BatchCounters& counters() const { return counters_; }
 
+  // To go on where another process stopped. The thread's own.
+  BatchCounters& counters() { return counters_; }
+  uint16_t next_ip_id() const { return next_ip_id_; }
+  void set_next_ip_id(uint16_t id) { next_ip_id_ = id; }
+
  private:
   static constexpr size_t kHeadAt = kLinkHeaderSizeV6 + 8;
 

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/status.h"
+#include "tapd/counters_proto.h"
 #include "tapd/raw_socket.h"
 
 namespace eoip::tapd {
@@ -188,6 +189,21 @@ void Worker::RunCalls() {
     absl::MutexLock lock(&mu_);
     call->done = true;
   }
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(
+      +[](bool* paused) { return !*paused; }, &paused_));
+}
+
+void Worker::Pause() {
+  Call([this] {
+    absl::MutexLock lock(&mu_);
+    paused_ = true;
+  });
+}
+
+void Worker::Resume() {
+  absl::MutexLock lock(&mu_);
+  paused_ = false;
 }
 
 absl::Status Worker::OpenSocket(
@@ -195,16 +211,21 @@ absl::Status Worker::OpenSocket(
     absl::FunctionRef<absl::StatusOr<UniqueFd>()> open) {
   if (!wanted || fd->valid()) return absl::OkStatus();
   EOIP_ASSIGN_OR_RETURN(UniqueFd opened, open());
+  return TakeSocket(fd, std::move(opened), event, 0);
+}
+
+absl::Status Worker::TakeSocket(UniqueFd* fd, UniqueFd taken, uint64_t event,
+                                uint32_t overrun_seen) {
   if (event != kWakeEvent) {
     epoll_event e{};
     e.events = EPOLLIN;
     e.data.u64 = event;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, opened.get(), &e) != 0) {
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, taken.get(), &e) != 0) {
       return ErrnoToStatus(errno, "watch a raw socket");
     }
-    receiver_.SocketOpened(event == kV6Event);
+    receiver_.SocketOpened(event == kV6Event, overrun_seen);
   }
-  *fd = std::move(opened);
+  *fd = std::move(taken);
   return absl::OkStatus();
 }
 
@@ -275,6 +296,18 @@ void Worker::Add(TunnelSlot* slot) {
   StartClock(slot);
 }
 
+void Worker::AddRunning(TunnelSlot* slot, int64_t next_keepalive_ns) {
+  slot->outer = MakeOuterHeader(slot->config);
+  receiver_.table().Insert(slot->config, slot);
+  Watch(slot);
+  if (!slot->home || next_keepalive_ns == 0) return;
+  slot->clock = KeepaliveClock(slot->config.keepalive_interval_s,
+                               slot->config.keepalive_retries, NowNs());
+  slot->clock.set_next_send_ns(next_keepalive_ns);
+  SetDeadline(slot, slot->clock.NextDeadline(slot->tunnel->peer_up(),
+                                             slot->tunnel->last_heard_ns()));
+}
+
 void Worker::Change(TunnelSlot* slot, const TunnelConfig& config) {
   receiver_.table().Erase(slot->config);
   slot->config = config;
@@ -290,6 +323,39 @@ void Worker::Remove(TunnelSlot* slot) {
   receiver_.table().Erase(slot->config);
   Unwatch(slot);
   SetDeadline(slot, KeepaliveClock::kNever);
+}
+
+void Worker::FillHandover(v1::WorkerHandover* out,
+                          std::vector<int>* descriptors) {
+  const auto add = [descriptors](const UniqueFd& fd) {
+    descriptors->push_back(fd.get());
+    return static_cast<uint32_t>(descriptors->size() - 1);
+  };
+  if (sockets_.v4.valid()) out->set_v4(add(sockets_.v4));
+  if (sockets_.v4_df.valid()) out->set_v4_df(add(sockets_.v4_df));
+  if (sockets_.v6.valid()) out->set_v6(add(sockets_.v6));
+  out->set_v4_overrun(receiver_.overrun_seen(false));
+  out->set_v6_overrun(receiver_.overrun_seen(true));
+  out->set_next_ip_id(transmitter_.batch().next_ip_id());
+  AddDrops(drops(), out->mutable_drops());
+  FillWorkerInfo(rx(), tx(), out->mutable_info());
+}
+
+absl::Status Worker::Adopt(const v1::WorkerHandover& from, RawSockets sockets) {
+  RestoreDrops(from.drops(), &receiver_.drops());
+  RestoreWorkerInfo(from.info(), &receiver_.counters(),
+                    &transmitter_.batch().counters());
+  transmitter_.batch().set_next_ip_id(static_cast<uint16_t>(from.next_ip_id()));
+  sockets_.v4_df = std::move(sockets.v4_df);
+  if (sockets.v4.valid()) {
+    EOIP_RETURN_IF_ERROR(TakeSocket(&sockets_.v4, std::move(sockets.v4),
+                                    kV4Event, from.v4_overrun()));
+  }
+  if (sockets.v6.valid()) {
+    EOIP_RETURN_IF_ERROR(TakeSocket(&sockets_.v6, std::move(sockets.v6),
+                                    kV6Event, from.v6_overrun()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace eoip::tapd

@@ -21,6 +21,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "base/unique_fd.h"
+#include "eoip/tapd/v1/handover.pb.h"
 #include "tapd/path_finder.h"
 #include "tapd/poll_window.h"
 #include "tapd/receiver.h"
@@ -52,6 +53,12 @@ class Worker {
   // returns when it has run. Any thread but the worker's own.
   void Call(absl::FunctionRef<void()> fn);
 
+  // Stops the thread between two rounds, where nothing is queued or half done,
+  // and lets it go on. What arrives meanwhile waits in the kernel. Any thread
+  // but the worker's own; while it is paused, Call must not be used.
+  void Pause();
+  void Resume();
+
   // Packets of no tunnel; packets per system call. Any thread.
   const DropCounters& drops() const { return receiver_.drops(); }
 
@@ -72,6 +79,17 @@ class Worker {
 
   // slot.config is set; sockets are open.
   void Add(TunnelSlot* slot);
+
+  // Hot restart. The first two while it is paused, too. Fill lists sockets and
+  // counters, the sockets' descriptors in *descriptors, whose numbers go on
+  // from what is in it.
+  void FillHandover(v1::WorkerHandover* out, std::vector<int>* descriptors);
+  // Goes on with what another process had. The sockets must be open ones of
+  // the same worker.
+  absl::Status Adopt(const v1::WorkerHandover& from, RawSockets sockets);
+  // As Add, but keepalives go on: due at that time, 0: never.
+  void AddRunning(TunnelSlot* slot, int64_t next_keepalive_ns);
+
   void Change(TunnelSlot* slot, const TunnelConfig& config);
   void Remove(TunnelSlot* slot);
 
@@ -93,6 +111,8 @@ class Worker {
   void RunCalls();
   absl::Status OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
                           absl::FunctionRef<absl::StatusOr<UniqueFd>()> open);
+  absl::Status TakeSocket(UniqueFd* fd, UniqueFd taken, uint64_t event,
+                          uint32_t overrun_seen);
   void Watch(TunnelSlot* slot);
   void Unwatch(TunnelSlot* slot);
   void StartClock(TunnelSlot* slot);
@@ -117,6 +137,7 @@ class Worker {
 
   absl::Mutex mu_;
   std::vector<PendingCall*> calls_ ABSL_GUARDED_BY(mu_);
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };
 

@@ -92,9 +92,10 @@ class Node:
     def agent_socket(self):
         return self.run_dir / "agent.sock"
 
-    def start_tapd(self):
+    def start_tapd(self, *flags, prefix=(), program=BIN / "eoip-tapd"):
+        """prefix: a program and arguments that run the command line."""
         self.tapd = self.lab.spawn(
-            self.ns, BIN / "eoip-tapd", "--socket", self.run_dir / "tapd.sock",
+            self.ns, *prefix, program, "--socket", self.run_dir / "tapd.sock", *flags,
             log="tapd.log")
         self.tapd_api = tapd_pb2_grpc.TapdServiceStub(self.lab.keep(
             open_channel(self.tapd, self.run_dir / "tapd.sock")))

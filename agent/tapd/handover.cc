@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tapd/handover.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace eoip::tapd {
+namespace {
+
+// How long each side waits for a word of the other while nothing is forwarded.
+// Common are milliseconds.
+constexpr absl::Duration kTimeout = absl::Seconds(2);
+
+}  // namespace
+
+absl::StatusOr<Predecessor> Predecessor::Start(const Starter& starter) {
+  EOIP_ASSIGN_OR_RETURN(auto ends, HandoverChannel::MakePair());
+  EOIP_RETURN_IF_ERROR(starter.Start(std::move(ends.second)));
+  return Predecessor(HandoverChannel(std::move(ends.first), kTimeout));
+}
+
+absl::StatusOr<pid_t> Predecessor::GiveTo(const Parts& parts) {
+  EOIP_ASSIGN_OR_RETURN(const std::string text,
+                        channel_.Receive(HandoverWord::kHello));
+  v1::HandoverHello hello;
+  if (!hello.ParseFromString(text) || hello.pid() <= 0) {
+    return absl::InvalidArgumentError("the successor's hello cannot be read");
+  }
+  if (hello.format() < kHandoverFormat) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "eoip-tapd ", hello.version(), " reads formats up to ", hello.format(),
+        ", this process writes ", kHandoverFormat));
+  }
+  const absl::Status given = Give(parts);
+  if (!given.ok()) {
+    parts.forwarder->Resume();
+    return given;
+  }
+  parts.forwarder->HandedOver();
+  parts.service->StopChanges();
+  parts.server->LeavePath();
+  return hello.pid();
+}
+
+absl::Status Predecessor::Give(const Parts& parts) {
+  v1::Handover state;
+  state.set_format(kHandoverFormat);
+  state.set_version(EOIP_VERSION_STRING);
+  state.set_start_time_ms(parts.service->start_time_ms());
+  std::vector<int> descriptors = {parts.server->lock_fd()};
+  state.set_lock(0);
+  parts.forwarder->Pause(&state, &descriptors);
+  state.set_descriptors(static_cast<uint32_t>(descriptors.size()));
+  EOIP_RETURN_IF_ERROR(
+      channel_.SendState(state.SerializeAsString(), descriptors));
+  EOIP_RETURN_IF_ERROR(channel_.Receive(HandoverWord::kReady).status());
+  return channel_.Send(HandoverWord::kGo);
+}
+
+absl::Status TakeOver(UniqueFd fd, const Parts& parts) {
+  HandoverChannel channel(std::move(fd), kTimeout);
+  v1::HandoverHello hello;
+  hello.set_format(kHandoverFormat);
+  hello.set_version(EOIP_VERSION_STRING);
+  hello.set_pid(::getpid());
+  EOIP_RETURN_IF_ERROR(
+      channel.Send(HandoverWord::kHello, hello.SerializeAsString()));
+  EOIP_ASSIGN_OR_RETURN(HandoverChannel::State received,
+                        channel.ReceiveState());
+  EOIP_ASSIGN_OR_RETURN(
+      const HandoverState state,
+      ParseHandover(received.bytes, received.descriptors.size(),
+                    parts.forwarder->workers()));
+  EOIP_ASSIGN_OR_RETURN(std::vector<Forwarder::Running> tunnels,
+                        Forwarder::Prepare(state, &received.descriptors));
+  EOIP_RETURN_IF_ERROR(channel.Send(HandoverWord::kReady));
+  EOIP_RETURN_IF_ERROR(channel.Receive(HandoverWord::kGo).status());
+
+  parts.forwarder->Adopt(state, &received.descriptors, std::move(tunnels));
+  const int64_t pause_us = (NowNs() - state.message.stopped_at_ns()) / 1000;
+  parts.service->set_start_time_ms(state.message.start_time_ms());
+  parts.server->HoldLock(std::move(received.descriptors[state.message.lock()]));
+  // Without a path the agent cannot reach it; traffic goes on.
+  const absl::Status published = parts.server->Publish();
+  if (!published.ok()) LogError(published.message());
+  LogInfo("took over ", state.configs.size(), " tunnels from eoip-tapd ",
+          state.message.version(), " after a pause of ", pause_us, " us");
+  return absl::OkStatus();
+}
+
+}  // namespace eoip::tapd
