@@ -219,6 +219,11 @@ absl::StatusOr<NetlinkReply> ParseReply(const nlmsghdr* message) {
     return Malformed("shorter than an acknowledgement");
   }
   const auto* error = static_cast<const nlmsgerr*>(NLMSG_DATA(message));
+  // An errno of the kernel, negated; the least int has no negation.
+  constexpr int kMaxErrno = 4095;
+  if (error->error > 0 || error->error < -kMaxErrno) {
+    return Malformed("error number");
+  }
   NetlinkReply reply;
   reply.error = -error->error;
   if ((message->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return reply;

@@ -318,6 +318,16 @@ TEST(ParseReply, RefusesOrIgnoresWhatIsBroken) {
           Message(FromHex("14000000 02000000 00000000 00000000 ffffffff"))
               .get())
           .ok());
+  // What no errno is: found by netlink_fuzz.
+  for (uint32_t error : {0x80000000u, 1u, 0u - 4096u}) {
+    EXPECT_FALSE(
+        ParseReply(Message(FromHex("24000000 02000000 00000000 00000000") +
+                           U32(error) +
+                           FromHex("10000000 00000000 00000000 00000000"))
+                       .get())
+            .ok())
+        << error;
+  }
   // The copy of the request is said to be longer than the whole message.
   EXPECT_FALSE(
       ParseReply(Message(ErrorMessage(kTlvs, EINVAL, 4000, "")).get()).ok());

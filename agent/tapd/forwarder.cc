@@ -51,18 +51,15 @@ absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(
 
 Forwarder::~Forwarder() {
   workers_.clear();
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   std::vector<std::string> names;
   for (const auto& [name, tunnel] : tunnels_) names.push_back(name);
   DeleteManyLinks(names);
   tunnels_.clear();
 }
 
-absl::Status Forwarder::AwaitForwarding() {
-  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return phase_ != Phase::kPaused;
-  };
-  mu_.Await(absl::Condition(&settled));
+absl::Status Forwarder::AwaitForwarding(std::unique_lock<std::mutex>* lock) {
+  phase_changed_.wait(*lock, [this] { return phase_ != Phase::kPaused; });
   if (phase_ == Phase::kForwarding) return absl::OkStatus();
   return absl::UnavailableError(
       "a new process of eoip-tapd has taken over; try again");
@@ -113,8 +110,8 @@ void Forwarder::CloseUnusedSockets() {
 }
 
 absl::StatusOr<v1::TapTunnel> Forwarder::Put(const TunnelConfig& config) {
-  absl::MutexLock lock(&mu_);
-  EOIP_RETURN_IF_ERROR(AwaitForwarding());
+  std::unique_lock lock(mu_);
+  EOIP_RETURN_IF_ERROR(AwaitForwarding(&lock));
   EOIP_RETURN_IF_ERROR(CheckKey(config));
   auto it = tunnels_.find(config.name);
   if (it != tunnels_.end() && it->second->link_gone()) {
@@ -202,8 +199,8 @@ void Forwarder::DeleteManyLinks(const std::vector<std::string>& names) {
 }
 
 absl::Status Forwarder::Delete(const std::vector<std::string>& names) {
-  absl::MutexLock lock(&mu_);
-  EOIP_RETURN_IF_ERROR(AwaitForwarding());
+  std::unique_lock lock(mu_);
+  EOIP_RETURN_IF_ERROR(AwaitForwarding(&lock));
   DeleteManyLinks(names);
   for (const std::string& name : names) {
     auto it = tunnels_.find(name);
@@ -216,7 +213,7 @@ absl::Status Forwarder::Delete(const std::vector<std::string>& names) {
 std::vector<v1::TapTunnel> Forwarder::List(
     const std::vector<std::string>& names) {
   std::vector<v1::TapTunnel> list;
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   if (names.empty()) {
     for (const auto& [name, tunnel] : tunnels_) {
       list.push_back(Describe(tunnel.get()));
@@ -247,7 +244,7 @@ v1::TapTunnel Forwarder::Describe(Tunnel* tunnel) {
 }
 
 void Forwarder::FillInfo(v1::Info* info) {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   info->set_tunnels(static_cast<uint32_t>(tunnels_.size()));
   info->set_workers(static_cast<uint32_t>(workers_.size()));
   for (const auto& worker : workers_) {

@@ -5,15 +5,15 @@
 #ifndef EOIP_TAPD_FORWARDER_H_
 #define EOIP_TAPD_FORWARDER_H_
 
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "base/unique_fd.h"
 #include "eoip/tapd/v1/tapd.pb.h"
 #include "tapd/handover_state.h"
@@ -37,28 +37,24 @@ class Forwarder {
 
   // Makes the tunnel be as the config says, see PutTunnel in tapd.proto. On an
   // error nothing has changed.
-  absl::StatusOr<v1::TapTunnel> Put(const TunnelConfig& config)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<v1::TapTunnel> Put(const TunnelConfig& config);
   // Those that do not exist are ignored.
-  absl::Status Delete(const std::vector<std::string>& names)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Delete(const std::vector<std::string>& names);
   // names empty: all. By name.
-  std::vector<v1::TapTunnel> List(const std::vector<std::string>& names)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<v1::TapTunnel> List(const std::vector<std::string>& names);
   // Fills tunnels, workers and drops.
-  void FillInfo(v1::Info* info) ABSL_LOCKS_EXCLUDED(mu_);
+  void FillInfo(v1::Info* info);
 
   // Hot restart, the predecessor's side: stops forwarding, so that packets wait
   // in the kernel and changes (Put, Delete) until Resume or HandedOver; fills
   // stopped_at_ns, workers and tunnels, and adds their descriptors, which stay
   // the forwarder's, to *descriptors.
-  void Pause(v1::Handover* out, std::vector<int>* descriptors)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  void Resume() ABSL_LOCKS_EXCLUDED(mu_);
+  void Pause(v1::Handover* out, std::vector<int>* descriptors);
+  void Resume();
   // Another process forwards now: changes are refused with UNAVAILABLE, and the
   // links are left alone for good. The threads stay paused: the process must
   // end without destroying the forwarder.
-  void HandedOver() ABSL_LOCKS_EXCLUDED(mu_);
+  void HandedOver();
 
   // The successor's side, of a forwarder without tunnels. What can fail comes
   // first: Prepare touches nothing but the descriptors, which it takes.
@@ -70,7 +66,7 @@ class Forwarder {
       const HandoverState& state, std::vector<UniqueFd>* descriptors);
   // Forwards from here on.
   void Adopt(const HandoverState& state, std::vector<UniqueFd>* descriptors,
-             std::vector<Running> tunnels) ABSL_LOCKS_EXCLUDED(mu_);
+             std::vector<Running> tunnels);
 
  private:
   using Tunnels = std::map<std::string, std::unique_ptr<Tunnel>>;
@@ -79,30 +75,27 @@ class Forwarder {
 
   Forwarder() = default;
   // Waits while it is paused. UNAVAILABLE: another process has the tunnels.
-  absl::Status AwaitForwarding() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status CheckKey(const TunnelConfig& config)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status AwaitForwarding(std::unique_lock<std::mutex>* lock);
+  // From here on mu_ is held.
+  absl::Status CheckKey(const TunnelConfig& config);
   // The sockets for all tunnels, with config in the place of its namesake.
-  Worker::Needs NeedsWith(const TunnelConfig* config)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status OpenSockets(const Worker::Needs& needs)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void CloseUnusedSockets() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Create(const TunnelConfig& config)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Change(Tunnel* tunnel, const TunnelConfig& config)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Remove(Tunnels::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Worker::Needs NeedsWith(const TunnelConfig* config);
+  absl::Status OpenSockets(const Worker::Needs& needs);
+  void CloseUnusedSockets();
+  absl::Status Create(const TunnelConfig& config);
+  void Change(Tunnel* tunnel, const TunnelConfig& config);
+  void Remove(Tunnels::iterator it);
   // Deletes the links of these tunnels if they are many; the tunnels stay.
-  void DeleteManyLinks(const std::vector<std::string>& names)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DeleteManyLinks(const std::vector<std::string>& names);
   static v1::TapTunnel Describe(Tunnel* tunnel);
 
-  absl::Mutex mu_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  Tunnels tunnels_ ABSL_GUARDED_BY(mu_);
-  int next_home_ ABSL_GUARDED_BY(mu_) = 0;
-  Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kForwarding;
+  // Guards what follows.
+  std::mutex mu_;
+  std::condition_variable phase_changed_;
+  Tunnels tunnels_;
+  int next_home_ = 0;
+  Phase phase_ = Phase::kForwarding;
 };
 
 }  // namespace eoip::tapd

@@ -17,6 +17,10 @@ void FillTunnel(Tunnel* tunnel, v1::TunnelHandover* out,
     out->add_queues(static_cast<uint32_t>(descriptors->size()));
     descriptors->push_back(tunnel->tap().queue_fd(i));
   }
+  for (int i = 0; i < tunnel->tap().writers(); ++i) {
+    out->add_writers(static_cast<uint32_t>(descriptors->size()));
+    descriptors->push_back(tunnel->tap().writer_fd(i));
+  }
   out->set_udp_super_frames(tunnel->tap().takes_udp_super_frames());
   out->set_last_heard_ns(tunnel->last_heard_ns());
   out->set_send_errno(tunnel->send_errno());
@@ -32,7 +36,7 @@ void FillTunnel(Tunnel* tunnel, v1::TunnelHandover* out,
 }  // namespace
 
 void Forwarder::Pause(v1::Handover* out, std::vector<int>* descriptors) {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   phase_ = Phase::kPaused;
   out->set_stopped_at_ns(NowNs());
   for (auto& worker : workers_) worker->Pause();
@@ -47,14 +51,16 @@ void Forwarder::Pause(v1::Handover* out, std::vector<int>* descriptors) {
 }
 
 void Forwarder::Resume() {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   for (auto& worker : workers_) worker->Resume();
   phase_ = Phase::kForwarding;
+  phase_changed_.notify_all();
 }
 
 void Forwarder::HandedOver() {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   phase_ = Phase::kHandedOver;
+  phase_changed_.notify_all();
 }
 
 absl::StatusOr<std::vector<Forwarder::Running>> Forwarder::Prepare(
@@ -64,12 +70,16 @@ absl::StatusOr<std::vector<Forwarder::Running>> Forwarder::Prepare(
   for (size_t i = 0; i < state.configs.size(); ++i) {
     const TunnelConfig& config = state.configs[i];
     const v1::TunnelHandover& from = state.message.tunnels(static_cast<int>(i));
-    std::vector<UniqueFd> queues;
+    std::vector<UniqueFd> queues, writers;
     for (uint32_t queue : from.queues()) {
       queues.push_back(std::move((*descriptors)[queue]));
     }
-    absl::StatusOr<TapLink> tap = TapLink::Adopt(
-        std::move(queues), from.tunnel().ifindex(), from.udp_super_frames());
+    for (uint32_t writer : from.writers()) {
+      writers.push_back(std::move((*descriptors)[writer]));
+    }
+    absl::StatusOr<TapLink> tap =
+        TapLink::Adopt(std::move(queues), std::move(writers),
+                       from.tunnel().ifindex(), from.udp_super_frames());
     if (!tap.ok()) {
       return Annotate(tap.status(), absl::StrCat("tunnel ", config.name));
     }
@@ -92,7 +102,7 @@ absl::StatusOr<std::vector<Forwarder::Running>> Forwarder::Prepare(
 void Forwarder::Adopt(const HandoverState& state,
                       std::vector<UniqueFd>* descriptors,
                       std::vector<Running> tunnels) {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   const auto take = [&](bool open, uint32_t number) {
     return open ? std::move((*descriptors)[number]) : UniqueFd();
   };

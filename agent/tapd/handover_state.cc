@@ -67,6 +67,13 @@ absl::Status CheckTunnel(const v1::TunnelHandover& tunnel, int workers,
   for (uint32_t queue : tunnel.queues()) {
     EOIP_RETURN_IF_ERROR(descriptors->Use(queue));
   }
+  if (tunnel.writers_size() != (workers > 1 ? workers : 0)) {
+    return Invalid(absl::StrCat("tunnel ", name, ": ", tunnel.writers_size(),
+                                " writers for ", workers, " workers"));
+  }
+  for (uint32_t writer : tunnel.writers()) {
+    EOIP_RETURN_IF_ERROR(descriptors->Use(writer));
+  }
   if (tunnel.home() >= static_cast<uint32_t>(workers)) {
     return Invalid(absl::StrCat("tunnel ", name, ": home ", tunnel.home()));
   }

@@ -10,7 +10,7 @@
 namespace eoip::tapd {
 namespace {
 
-// A state of two workers with one tunnel of each family: descriptors 0..10.
+// A state of two workers with one tunnel of each family: 15 descriptors.
 v1::Handover MakeState() {
   v1::Handover state;
   state.set_format(1);
@@ -35,8 +35,10 @@ v1::Handover MakeState() {
     config->set_ttl(255);
     config->set_mtu(1500);
     config->set_inherit_df(true);
-    tunnel->add_queues(next++);
-    tunnel->add_queues(next++);
+    for (int j = 0; j < 2; ++j) {
+      tunnel->add_queues(next++);
+      tunnel->add_writers(next++);
+    }
   }
   state.set_descriptors(next);
   return state;
@@ -44,7 +46,7 @@ v1::Handover MakeState() {
 
 absl::StatusOr<HandoverState> Parse(const v1::Handover& state,
                                     int workers = 2) {
-  return ParseHandover(state.SerializeAsString(), 11, workers);
+  return ParseHandover(state.SerializeAsString(), 15, workers);
 }
 
 TEST(ParseHandover, TakesAWholeState) {
@@ -62,7 +64,7 @@ TEST(ParseHandover, IgnoresFieldsThatAreNewer) {
   const std::string tunnel = state.tunnels(0).SerializeAsString() + newer_field;
   ASSERT_TRUE(state.mutable_tunnels(0)->ParseFromString(tunnel));
   const auto parsed =
-      ParseHandover(state.SerializeAsString() + newer_field, 11, 2);
+      ParseHandover(state.SerializeAsString() + newer_field, 15, 2);
   EXPECT_TRUE(parsed.ok()) << parsed.status();
 }
 
@@ -86,12 +88,12 @@ TEST(ParseHandover, RefusesWhatContradictsItself) {
       {"has no format", [](v1::Handover* s) { s->clear_format(); }},
       {"format 2, this program reads up to 1",
        [](v1::Handover* s) { s->set_format(2); }},
-      {"11 descriptors came, 12 were announced",
-       [](v1::Handover* s) { s->set_descriptors(12); }},
-      {"descriptor 0 of 11: does not exist or is named twice",
+      {"15 descriptors came, 16 were announced",
+       [](v1::Handover* s) { s->set_descriptors(16); }},
+      {"descriptor 0 of 15: does not exist or is named twice",
        [](v1::Handover* s) { s->mutable_workers(0)->set_v4(0); }},
-      {"descriptor 11 of 11",
-       [](v1::Handover* s) { s->mutable_tunnels(1)->set_queues(1, 11); }},
+      {"descriptor 15 of 15",
+       [](v1::Handover* s) { s->mutable_tunnels(1)->set_queues(1, 15); }},
       {"descriptor 3: no use",
        [](v1::Handover* s) { s->mutable_workers(0)->clear_v6(); }},
       {"1 workers, this process has 2",
@@ -99,6 +101,10 @@ TEST(ParseHandover, RefusesWhatContradictsItself) {
       {"tunnel t1: 1 queues for 2 workers",
        [](v1::Handover* s) {
          s->mutable_tunnels(1)->mutable_queues()->RemoveLast();
+       }},
+      {"tunnel t1: 1 writers for 2 workers",
+       [](v1::Handover* s) {
+         s->mutable_tunnels(1)->mutable_writers()->RemoveLast();
        }},
       {"tunnel t0: home 2",
        [](v1::Handover* s) { s->mutable_tunnels(0)->set_home(2); }},
@@ -129,9 +135,9 @@ TEST(ParseHandover, RefusesATunnelWithoutItsSocket) {
   v1::Handover state = MakeState();
   // The last descriptor takes the place of the socket's, so that all are used.
   state.mutable_workers(1)->clear_v4_df();
-  state.mutable_tunnels(1)->set_queues(1, 5);
-  state.set_descriptors(10);
-  const auto parsed = ParseHandover(state.SerializeAsString(), 10, 2);
+  state.mutable_tunnels(1)->set_writers(1, 5);
+  state.set_descriptors(14);
+  const auto parsed = ParseHandover(state.SerializeAsString(), 14, 2);
   ASSERT_FALSE(parsed.ok());
   EXPECT_NE(parsed.status().message().find(
                 "tunnel t0: a worker has no socket for it"),

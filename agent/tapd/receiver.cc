@@ -211,8 +211,8 @@ void Receiver::Deliver(TunnelSlot* slot, uint8_t outer_tos,
 void Receiver::WriteTap(void* key, absl::Span<iovec> pieces, size_t frames,
                         size_t bytes) {
   auto* slot = static_cast<TunnelSlot*>(key);
-  if (::writev(slot->tap_fd, pieces.data(), static_cast<int>(pieces.size())) >=
-      0) {
+  if (::writev(slot->writer_fd, pieces.data(),
+               static_cast<int>(pieces.size())) >= 0) {
     slot->counters.rx_packets.Add(frames);
     slot->counters.rx_bytes.Add(bytes);
     if (frames > 1) slot->counters.rx_super_frames.Add(1);

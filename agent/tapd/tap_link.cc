@@ -85,6 +85,15 @@ absl::StatusOr<TapLink> TapLink::Create(const Options& options) {
     EOIP_ASSIGN_OR_RETURN(UniqueFd fd, OpenQueue(options, i == 0));
     link.queues_.push_back(std::move(fd));
   }
+  for (int i = 0; options.queues > 1 && i < options.queues; ++i) {
+    EOIP_ASSIGN_OR_RETURN(UniqueFd writer, OpenQueue(options, false));
+    ifreq request{};
+    request.ifr_flags = IFF_DETACH_QUEUE;
+    if (::ioctl(writer.get(), TUNSETQUEUE, &request) != 0) {
+      return ErrnoToStatus(errno, "detach a queue of a TAP");
+    }
+    link.writers_.push_back(std::move(writer));
+  }
   const int fd = link.queues_[0].get();
   EOIP_RETURN_IF_ERROR(SetMacAndMtu(options, fd));
   link.udp_super_frames_ =
@@ -98,19 +107,23 @@ absl::StatusOr<TapLink> TapLink::Create(const Options& options) {
 }
 
 absl::StatusOr<TapLink> TapLink::Adopt(std::vector<UniqueFd> queues,
+                                       std::vector<UniqueFd> writers,
                                        uint32_t ifindex,
                                        bool udp_super_frames) {
-  for (const UniqueFd& queue : queues) {
-    ifreq request{};
-    const bool tap = ::ioctl(queue.get(), TUNGETIFF, &request) == 0
-                         ? (request.ifr_flags & IFF_TAP) != 0
-                         : errno == EBADFD;
-    if (!tap) {
-      return absl::InvalidArgumentError("a descriptor is no queue of a TAP");
+  for (const auto* descriptors : {&queues, &writers}) {
+    for (const UniqueFd& fd : *descriptors) {
+      ifreq request{};
+      const bool tap = ::ioctl(fd.get(), TUNGETIFF, &request) == 0
+                           ? (request.ifr_flags & IFF_TAP) != 0
+                           : errno == EBADFD;
+      if (!tap) {
+        return absl::InvalidArgumentError("a descriptor is no queue of a TAP");
+      }
     }
   }
   TapLink link;
   link.queues_ = std::move(queues);
+  link.writers_ = std::move(writers);
   link.ifindex_ = ifindex;
   link.udp_super_frames_ = udp_super_frames;
   return link;

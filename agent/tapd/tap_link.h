@@ -36,15 +36,25 @@ class TapLink {
   // missing · RESOURCE_EXHAUSTED: no descriptors or memory.
   static absl::StatusOr<TapLink> Create(const Options& options);
 
-  // The link of these queues, which another process created. INVALID_ARGUMENT:
-  // they are no TAP. A link that was deleted meanwhile is taken as well.
+  // The link of these descriptors, which another process created.
+  // INVALID_ARGUMENT: they are no TAP. A link that was deleted meanwhile is
+  // taken as well.
   static absl::StatusOr<TapLink> Adopt(std::vector<UniqueFd> queues,
+                                       std::vector<UniqueFd> writers,
                                        uint32_t ifindex, bool udp_super_frames);
 
   TapLink(TapLink&&) = default;
   TapLink& operator=(TapLink&&) = default;
 
+  // Where frames are read.
   int queue_fd(int queue) const { return queues_[queue].get(); }
+  // Where frames are written. A link of several queues has writers of their
+  // own, detached from it: the kernel would move a flow to the queue into which
+  // its other direction was written, while its frames still wait in another.
+  int writer_fd(int queue) const {
+    return writers_.empty() ? queue_fd(queue) : writers_[queue].get();
+  }
+  int writers() const { return static_cast<int>(writers_.size()); }
   int queues() const { return static_cast<int>(queues_.size()); }
   uint32_t ifindex() const { return ifindex_; }
 
@@ -61,6 +71,7 @@ class TapLink {
   TapLink() = default;
 
   std::vector<UniqueFd> queues_;
+  std::vector<UniqueFd> writers_;
   uint32_t ifindex_ = 0;
   bool udp_super_frames_ = false;
 };

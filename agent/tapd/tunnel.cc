@@ -19,25 +19,26 @@ Tunnel::Tunnel(TapLink tap, const TunnelConfig& config, int workers, int home)
     auto slot = std::make_unique<TunnelSlot>();
     slot->tunnel = this;
     slot->tap_fd = i < tap_.queues() ? tap_.queue_fd(i) : -1;
+    slot->writer_fd = i < tap_.queues() ? tap_.writer_fd(i) : -1;
     slot->home = i == home;
     slots_.push_back(std::move(slot));
   }
 }
 
 void Tunnel::BringUp() {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   if (!disabled_) SetPeerLocked(true);
 }
 
 void Tunnel::CheckSilence(const KeepaliveClock& clock, int64_t now_ns) {
   if (!peer_up()) return;
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   // Under the lock, as another worker may just have heard the peer.
   if (clock.Dead(last_heard_ns(), now_ns)) SetPeerLocked(false);
 }
 
 void Tunnel::ResetPeer(const TunnelConfig& config) {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   disabled_ = config.disabled;
   last_heard_ns_.store(kNotHeard, std::memory_order_relaxed);
   const bool up = !config.disabled && !config.WatchesPeer();
@@ -47,7 +48,7 @@ void Tunnel::ResetPeer(const TunnelConfig& config) {
 
 void Tunnel::RestorePeer(const TunnelConfig& config, bool up,
                          int64_t last_heard_ns) {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   disabled_ = config.disabled;
   last_heard_ns_.store(last_heard_ns, std::memory_order_relaxed);
   peer_up_.store(up, std::memory_order_relaxed);

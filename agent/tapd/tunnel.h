@@ -7,12 +7,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "tapd/counters.h"
 #include "tapd/keepalive_clock.h"
 #include "tapd/link_path.h"
@@ -33,7 +32,8 @@ struct TunnelSlot {
   Tunnel* tunnel = nullptr;
   TunnelConfig config;
   OuterHeader outer;
-  int tap_fd = -1;
+  int tap_fd = -1;       // reads
+  int writer_fd = -1;    // writes, may be the same
   bool watched = false;  // tap_fd is in the worker's epoll set
   TunnelCounters counters;
   // The way past the IP stack, see path_finder.h, as of path_generation.
@@ -94,7 +94,8 @@ class Tunnel {
 
  private:
   void BringUp();
-  void SetPeerLocked(bool up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // mu_ is held.
+  void SetPeerLocked(bool up);
 
   const std::string name_;
   TapLink tap_;
@@ -104,9 +105,10 @@ class Tunnel {
   std::atomic<int64_t> last_heard_ns_{kNotHeard};
   std::atomic<bool> link_gone_{false};
   std::atomic<int> send_errno_{0};
-  // Changes of peer_up_, with the carrier that follows it.
-  absl::Mutex mu_;
-  bool disabled_ ABSL_GUARDED_BY(mu_) = false;
+  // Guards changes of peer_up_, with the carrier that follows it, and
+  // disabled_.
+  std::mutex mu_;
+  bool disabled_ = false;
 };
 
 }  // namespace eoip::tapd

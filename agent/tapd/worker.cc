@@ -82,11 +82,11 @@ Worker::~Worker() {
 
 void Worker::Call(absl::FunctionRef<void()> fn) {
   PendingCall call{fn};
-  absl::MutexLock lock(&mu_);
+  std::unique_lock lock(mu_);
   calls_.push_back(&call);
   const uint64_t one = 1;
   [[maybe_unused]] ssize_t n = ::write(wake_.get(), &one, sizeof(one));
-  mu_.Await(absl::Condition(&call.done));
+  changed_.wait(lock, [&call] { return call.done; });
 }
 
 void Worker::Run() {
@@ -179,31 +179,32 @@ void Worker::RunCalls() {
   [[maybe_unused]] ssize_t n = ::read(wake_.get(), &count, sizeof(count));
   std::vector<PendingCall*> calls;
   {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard lock(mu_);
     calls.swap(calls_);
   }
   for (PendingCall* call : calls) {
     call->fn();
     // What a call has queued (the first keepalive) leaves before it returns.
     transmitter_.Flush();
-    absl::MutexLock lock(&mu_);
+    std::lock_guard lock(mu_);
     call->done = true;
+    changed_.notify_all();
   }
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(
-      +[](bool* paused) { return !*paused; }, &paused_));
+  std::unique_lock lock(mu_);
+  changed_.wait(lock, [this] { return !paused_; });
 }
 
 void Worker::Pause() {
   Call([this] {
-    absl::MutexLock lock(&mu_);
+    std::lock_guard lock(mu_);
     paused_ = true;
   });
 }
 
 void Worker::Resume() {
-  absl::MutexLock lock(&mu_);
+  std::lock_guard lock(mu_);
   paused_ = false;
+  changed_.notify_all();
 }
 
 absl::Status Worker::OpenSocket(

@@ -7,18 +7,18 @@
 
 #include <sys/epoll.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "base/unique_fd.h"
 #include "eoip/tapd/v1/handover.pb.h"
@@ -135,9 +135,11 @@ class Worker {
   std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
   bool stop_ = false;
 
-  absl::Mutex mu_;
-  std::vector<PendingCall*> calls_ ABSL_GUARDED_BY(mu_);
-  bool paused_ ABSL_GUARDED_BY(mu_) = false;
+  // Guards calls_ with what they point to, and paused_.
+  std::mutex mu_;
+  std::condition_variable changed_;
+  std::vector<PendingCall*> calls_;
+  bool paused_ = false;
   std::thread thread_;
 };
 

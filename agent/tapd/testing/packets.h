@@ -71,6 +71,9 @@ class LinkSocket {
 
   void Send(const Bytes& frame);
 
+  // For system calls of one's own.
+  int fd() const { return fd_.get(); }
+
   // The next frame that fits, or nothing when the time is over. Others are
   // thrown away.
   std::optional<Bytes> Receive(

@@ -29,6 +29,7 @@ void CheckState(const HandoverState& state, size_t descriptors, int workers) {
   for (const v1::TunnelHandover& tunnel : message.tunnels()) {
     Check(tunnel.queues_size() == workers);
     for (uint32_t queue : tunnel.queues()) ++uses[queue];
+    for (uint32_t writer : tunnel.writers()) ++uses[writer];
   }
   // Whatever is taken by number is there, and taken once.
   Check(uses.size() == descriptors);
