@@ -198,8 +198,11 @@ absl::Status Adding::Attach() {
     Warn("undo ADD: the agent forgets the attachment when it sees the link go",
          agent_.DeleteAttachment(agent_.AttachmentName(link_.host_name)));
   });
-  EOIP_ASSIGN_OR_RETURN(v1::Attachment made,
-                        agent_.CreateAttachment(attachment));
+  EOIP_ASSIGN_OR_RETURN(
+      v1::Attachment made,
+      agent_.CreateAttachment(attachment, config_.inline_network
+                                              ? &*config_.inline_network
+                                              : nullptr));
   network_mtu_ = made.status().effective_mtu();
   return absl::OkStatus();
 }

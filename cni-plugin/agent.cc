@@ -77,9 +77,11 @@ std::string Agent::AttachmentName(const std::string& host_link) const {
 }
 
 absl::StatusOr<v1::Attachment> Agent::CreateAttachment(
-    const v1::Attachment& attachment) {
+    const v1::Attachment& attachment, const v1::InlineNetwork* inline_network) {
   v1::CreateAttachmentRequest ask;
   *ask.mutable_attachment() = attachment;
+  if (inline_network != nullptr)
+    *ask.mutable_inline_network() = *inline_network;
   const absl::Time start = absl::Now();
   while (true) {
     const absl::Time deadline = absl::Now() + kCreateTimeout;

@@ -28,8 +28,10 @@ class Agent {
 
   // Tries again for 5 s when the agent is away (it may be restarting) and for
   // 30 s when it answers that it has too much to do; 11 after 10 s of silence.
+  // inline_network: made first where it is not there; null: it must be.
   absl::StatusOr<v1::Attachment> CreateAttachment(
-      const v1::Attachment& attachment);
+      const v1::Attachment& attachment,
+      const v1::InlineNetwork* inline_network);
   // No error when there is no such attachment.
   absl::Status DeleteAttachment(const std::string& name);
   absl::StatusOr<v1::Attachment> GetAttachment(const std::string& name,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "cni_error.h"
+#include "inline_conf.h"
 #include "ip_prefix.h"
 
 namespace eoip::cni {
@@ -122,11 +123,12 @@ absl::Status ReadActivation(const NetConf& conf, Config& config) {
                   "must be immediate or silent");
 }
 
-absl::Status RefuseUnbuilt(const NetConf& conf) {
+absl::Status RefuseMisplaced(const NetConf& conf) {
   if (!conf.tunnels().struct_value().fields().empty() ||
       !conf.tunnels().list_value().values().empty()) {
-    return CniError(CniCode::kUnsupportedField,
-                    "tunnels: not built yet; create them with the agent");
+    return CniError(CniCode::kConfig,
+                    "tunnels: belong into an object: \"network\": {\"name\": "
+                    "..., \"tunnels\": [...]}");
   }
   return absl::OkStatus();
 }
@@ -160,7 +162,7 @@ absl::StatusOr<Config> ParseConfig(const Request& request) {
   NetConf conf;
   EOIP_RETURN_IF_ERROR(
       ParseJson("network configuration", request.stdin_data, &conf));
-  EOIP_RETURN_IF_ERROR(RefuseUnbuilt(conf));
+  EOIP_RETURN_IF_ERROR(RefuseMisplaced(conf));
   Config config;
   if (conf.mtu() != 0 && (conf.mtu() < 68 || conf.mtu() > 65521)) {
     return BadField("mtu", absl::StrCat(conf.mtu()),
@@ -170,6 +172,10 @@ absl::StatusOr<Config> ParseConfig(const Request& request) {
   EOIP_ASSIGN_OR_RETURN(config.mac, ReadMac(request, conf));
   EOIP_RETURN_IF_ERROR(ReadIps(request, conf, config));
   EOIP_RETURN_IF_ERROR(ReadVlans(conf, config));
+  if (request.base.network().has_struct_value()) {
+    EOIP_ASSIGN_OR_RETURN(config.inline_network,
+                          ParseInlineNetwork(request.base.network()));
+  }
   EOIP_RETURN_IF_ERROR(ReadActivation(conf, config));
   config.macspoofchk = conf.macspoofchk();
   config.isolated = conf.isolated();

@@ -6,12 +6,14 @@
 #define EOIP_CNI_NET_CONF_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "conf.pb.h"
+#include "eoip/v1/attachment.pb.h"
 #include "model/address.h"
 #include "request.h"
 
@@ -30,6 +32,8 @@ struct Config {
   bool promisc = false;  // IFF_PROMISC on the pod's end
   uint32_t vlan = 0;     // 0: none
   std::vector<VlanRange> trunk;
+  // Of `network` where that is an object.
+  std::optional<v1::InlineNetwork> inline_network;
   bool macspoofchk = false;  // the port takes frames of `mac` only
   // activation: silent. Addresses and routes are for the result only; the
   // port's guest uses them itself, when it pleases.

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "cni_error.h"
 #include "json_syntax.h"
@@ -136,18 +137,25 @@ absl::Status CheckVersion(const google::protobuf::Value& value,
 absl::Status ReadNetwork(Request& request) {
   const auto& value = request.base.network();
   request.network = StringOf(value);
+  if (value.has_struct_value()) {
+    const auto& fields = value.struct_value().fields();
+    auto name = fields.find("name");
+    if (name != fields.end()) {
+      request.network =
+          std::string(absl::StripPrefix(StringOf(name->second), "networks/"));
+    }
+  }
   if (!request.network.empty() || request.command == Command::kDel ||
       request.command == Command::kGc) {
     return absl::OkStatus();
   }
   if (value.has_struct_value()) {
-    return CniError(CniCode::kUnsupportedField,
-                    "network: an inline network is not built yet; give the "
-                    "name of one of the agent's networks");
+    return CniError(CniCode::kConfig,
+                    "network.name: missing; an inline network has a name");
   }
   return CniError(CniCode::kConfig,
                   "network: missing; give the name of one of the agent's "
-                  "networks");
+                  "networks, or an object with its tunnels");
 }
 
 absl::Status ReadIpam(Request& request) {

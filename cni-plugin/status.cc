@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/status.h"
+
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "agent.h"
 #include "cni_error.h"
@@ -40,6 +45,11 @@ absl::Status AgentStatus(const Request& request, absl::Time deadline) {
         absl::StrCat("the agent is not ready: ", status->ready_reason()));
   }
   const auto network = agent.GetNetwork(deadline - absl::Now());
+  // The first ADD makes it.
+  if (request.base.network().has_struct_value() &&
+      CniDetailsOf(network.status()) == "NOT_FOUND") {
+    return DatapathStatus(*status);
+  }
   if (!network.ok()) return NotAvailable(network.status().message());
   const v1::NetworkStatus& state = network->status();
   if (state.state() != v1::NetworkStatus::ACTIVE &&

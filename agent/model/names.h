@@ -51,6 +51,9 @@ absl::Status FieldError(absl::string_view field, absl::string_view value,
 absl::Status NotBuiltError(absl::string_view field, absl::string_view value,
                            absl::string_view allowed);
 
+// Of a resource that came with an attachment and goes with the last one.
+inline constexpr char kInlineSource[] = "inline";
+
 }  // namespace eoip
 
 #endif  // EOIP_MODEL_NAMES_H_

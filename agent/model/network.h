@@ -45,6 +45,7 @@ struct NetworkSpec {
   // the bridge when found in it; other members of the bridge that are not
   // ports are left alone.
   std::vector<std::string> released_links;
+  std::string source;  // "" or kInlineSource
   friend bool operator==(const NetworkSpec&, const NetworkSpec&) = default;
 };
 

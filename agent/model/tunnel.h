@@ -68,6 +68,7 @@ struct TunnelSpec {
   DatapathType datapath = DatapathType::kAuto;
   std::optional<bool> allow_fast_path;
   std::string comment;
+  std::string source;  // "" or kInlineSource
 
   friend bool operator==(const TunnelSpec&, const TunnelSpec&) = default;
 };

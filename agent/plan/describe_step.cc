@@ -64,6 +64,7 @@ std::string DescribeAction(const SetPinned& a) {
   return out;
 }
 std::string DescribeAction(const ForgetAttachment&) { return "forget"; }
+std::string DescribeAction(const ForgetNetwork&) { return "forget"; }
 std::string DescribeAction(const Blocked& a) {
   return absl::StrCat("blocked: ", a.reason);
 }

@@ -44,7 +44,12 @@ class Planner {
       if (scope_.HasTunnel(id)) PlanTunnel(spec);
     }
     for (const auto& [id, spec] : wanted_.networks) {
-      if (scope_.HasNetwork(id)) PlanNetwork(spec);
+      if (!scope_.HasNetwork(id)) continue;
+      if (Unused(spec)) {
+        modifies_.push_back({NetworkName(id), ForgetNetwork{id}});
+      } else {
+        PlanNetwork(spec);
+      }
     }
     for (const auto& [key, spec] : wanted_.attachments) {
       if (scope_.HasAttachment(key)) PlanAttachment(key, spec);
@@ -67,6 +72,14 @@ class Planner {
  private:
   bool Protected(const std::string& link) const {
     return wanted_.protected_links.count(link) > 0;
+  }
+
+  bool Unused(const NetworkSpec& network) const {
+    if (network.source != kInlineSource || Protected(network.id)) return false;
+    const auto first =
+        wanted_.attachments.lower_bound(AttachmentKey{network.id, ""});
+    return first == wanted_.attachments.end() ||
+           first->first.network != network.id;
   }
 
   // The bridge that owns the link now, if it is one of ours; else null.

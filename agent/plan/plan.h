@@ -122,6 +122,10 @@ struct SetPinned {
 struct ForgetAttachment {
   AttachmentKey key;
 };
+// An inline network has no attachment any more; forget it and its tunnels.
+struct ForgetNetwork {
+  std::string id;
+};
 // Nothing can be done for the resource now.
 struct Blocked {
   std::string reason;
@@ -132,7 +136,8 @@ struct Step {
   // none (leftovers).
   std::string resource;
   std::variant<DeleteTunnels, DeleteLinks, PutTunnel, PutBridge, SetLink,
-               SetBridgePort, SetVlans, SetPinned, ForgetAttachment, Blocked>
+               SetBridgePort, SetVlans, SetPinned, ForgetAttachment,
+               ForgetNetwork, Blocked>
       action;
 };
 

@@ -11,6 +11,7 @@
 namespace eoip {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -353,6 +354,24 @@ TEST_F(PlanTest, AttachmentIsForgottenWithItsLinkAndReleasedWithoutIt) {
   left.master = bridge;
   EXPECT_THAT(Plan(), ElementsAre("networks/lan/attachments/gone forget",
                                   "networks/lan set veth2 group 0 nomaster"));
+}
+
+TEST_F(PlanTest, AnInlineNetworkIsForgottenWithItsLastAttachment) {
+  WantTunnel("eoip1").source = kInlineSource;
+  WantNetwork("lan", {"eoip1"}).source = kInlineSource;
+  WantAttachment("lan", "pod", "veth1");
+  HaveTunnel("eoip1").master = HaveBridge("lan").ifindex;
+  HaveLink("veth1", "veth", kPortGroup).master = observed_.links["lan"].ifindex;
+  observed_.links["veth1"].up = true;
+  EXPECT_THAT(Plan(), IsEmpty());
+  wanted_.attachments.clear();
+  EXPECT_THAT(Plan(), Contains("networks/lan forget"));
+  // Whose attachments nobody can tell stays.
+  wanted_.protected_links = {"lan"};
+  EXPECT_THAT(Plan(), IsEmpty());
+  wanted_.protected_links.clear();
+  wanted_.networks["lan"].source.clear();
+  EXPECT_THAT(Plan(), testing::Not(Contains("networks/lan forget")));
 }
 
 TEST_F(PlanTest, NicsAreReleasedWhenDroppedAndOthersLeftAlone) {

@@ -9,8 +9,10 @@
 namespace eoip {
 
 Executor::Executor(Links* links, std::vector<Datapath*> datapaths,
-                   Forget forget)
-    : links_(links), forget_(std::move(forget)) {
+                   Forget forget, ForgetUnused forget_unused)
+    : links_(links),
+      forget_(std::move(forget)),
+      forget_unused_(std::move(forget_unused)) {
   for (Datapath* datapath : datapaths) datapaths_[datapath->type()] = datapath;
 }
 
@@ -131,6 +133,10 @@ absl::Status Executor::Do(const SetPinned& action) {
 
 absl::Status Executor::Do(const ForgetAttachment& action) {
   return forget_(action.key);
+}
+
+absl::Status Executor::Do(const ForgetNetwork& action) {
+  return forget_unused_(action.id);
 }
 
 absl::Status Executor::Do(const Blocked& action) {

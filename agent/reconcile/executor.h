@@ -18,8 +18,12 @@ class Executor {
  public:
   using Forget = std::function<absl::Status(const AttachmentKey&)>;
 
-  // All outlive it. forget removes an attachment from the store.
-  Executor(Links* links, std::vector<Datapath*> datapaths, Forget forget);
+  using ForgetUnused = std::function<absl::Status(const std::string& network)>;
+
+  // All outlive it. forget removes an attachment from the store, forget_unused
+  // a network that nobody uses any more.
+  Executor(Links* links, std::vector<Datapath*> datapaths, Forget forget,
+           ForgetUnused forget_unused);
 
   // Runs the steps in order. After a failed step the other steps of the same
   // resource are left out, those of others run. Returns why, by resource.
@@ -36,6 +40,7 @@ class Executor {
   absl::Status Do(const SetVlans& action);
   absl::Status Do(const SetPinned& action);
   absl::Status Do(const ForgetAttachment& action);
+  absl::Status Do(const ForgetNetwork& action);
   absl::Status Do(const Blocked& action);
 
   absl::StatusOr<Datapath*> FindDatapath(DatapathType type);
@@ -44,6 +49,7 @@ class Executor {
   Links* links_;
   std::map<DatapathType, Datapath*> datapaths_;
   Forget forget_;
+  ForgetUnused forget_unused_;
   std::map<std::string, uint32_t> index_of_;  // of this run
 };
 

@@ -64,6 +64,23 @@ class MemoryStore : public Store {
     }
     return absl::OkStatus();
   }
+  absl::StatusOr<std::vector<std::string>> DeleteUnusedNetwork(
+      const std::string& id) override {
+    absl::MutexLock lock(&mutex_);
+    std::vector<std::string> deleted;
+    const auto network = desired_.networks.find(id);
+    if (network == desired_.networks.end()) return deleted;
+    for (const auto& [key, record] : desired_.attachments) {
+      if (key.network == id) return deleted;
+    }
+    for (const PortSpec& port : network->second->spec.ports) {
+      if (desired_.tunnels.erase(port.tunnel) > 0) {
+        deleted.push_back(port.tunnel);
+      }
+    }
+    desired_.networks.erase(network);
+    return deleted;
+  }
   Desired Snapshot() const override {
     absl::MutexLock lock(&mutex_);
     return desired_;

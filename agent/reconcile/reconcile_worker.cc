@@ -69,12 +69,25 @@ ReconcileWorker::ReconcileWorker(Options options, Store* store, Links* links,
       board_(board),
       datapaths_(datapaths),
       observer_(links, datapaths),
-      executor_(links, datapaths, [this](const AttachmentKey& key) {
-        // Only the record that was looked at: a new ADD may have replaced it.
-        auto it = snapshot_.attachments.find(key);
-        if (it == snapshot_.attachments.end()) return absl::OkStatus();
-        return store_->DeleteAttachment(key, it->second->etag);
-      }) {
+      executor_(
+          links, datapaths,
+          [this](const AttachmentKey& key) {
+            // Only the record that was looked at: a new ADD may have replaced
+            // it.
+            auto it = snapshot_.attachments.find(key);
+            if (it == snapshot_.attachments.end()) return absl::OkStatus();
+            EOIP_RETURN_IF_ERROR(
+                store_->DeleteAttachment(key, it->second->etag));
+            if (IsInline(key.network)) {
+              // Perhaps nobody uses it any more.
+              absl::MutexLock lock(&mutex_);
+              pending_.resources.insert(NetworkName(key.network));
+            }
+            return absl::OkStatus();
+          },
+          [this](const std::string& network) {
+            return ForgetUnused(network);
+          }) {
   wanted_.node = options_.node;
   report_.ready_reason = "the first complete look at the kernel is not done";
 }
@@ -108,6 +121,22 @@ void ReconcileWorker::LookAtLink(const std::string& name) {
 void ReconcileWorker::LookAtAll() {
   absl::MutexLock lock(&mutex_);
   pending_.all = true;
+}
+
+bool ReconcileWorker::IsInline(const std::string& network) const {
+  const auto it = wanted_.networks.find(network);
+  return it != wanted_.networks.end() && it->second.source == kInlineSource;
+}
+
+absl::Status ReconcileWorker::ForgetUnused(const std::string& network) {
+  EOIP_ASSIGN_OR_RETURN(const std::vector<std::string> tunnels,
+                        store_->DeleteUnusedNetwork(network));
+  // Their links are the next pass's to delete.
+  absl::MutexLock lock(&mutex_);
+  for (const std::string& tunnel : tunnels) {
+    pending_.resources.insert(TunnelName(tunnel));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReconcileWorker::Apply(const std::string& resource,
@@ -355,6 +384,8 @@ void ReconcileWorker::AddAttachment(const AttachmentKey& key, Scope& scope,
     // The port of an attachment that is gone is found by its mark.
     scope.networks.insert(key.network);
     *complete = true;
+  } else if (IsInline(key.network)) {
+    scope.networks.insert(key.network);
   }
   if (former != former_links_.end()) former_links_.erase(former);
 }

@@ -88,6 +88,9 @@ class ReconcileWorker : public Applier {
   bool Woken() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Status Pass(const Work& work);
+  bool IsInline(const std::string& network) const;
+  absl::Status ForgetUnused(const std::string& network)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes a snapshot of the store into wanted_.
   void Refresh();
   Scope MakeScope(const Work& work, bool* complete);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/log.h"
+#include "base/status.h"
 #include "model/names.h"
 #include "service/call.h"
 
@@ -97,13 +98,57 @@ grpc::Status AttachmentServiceImpl::Answer(
   return grpc::Status::OK;
 }
 
+absl::Status AttachmentServiceImpl::StoreInline(const InlineNetwork& wanted) {
+  Store& store = *methods_.backend().store;
+  // The attachment first, the tunnels last: at each moment something uses what
+  // is there, or it would be forgotten.
+  bool made = false;
+  if (store.GetNetwork(wanted.network.id) == nullptr) {
+    EOIP_RETURN_IF_ERROR(store.PutNetwork(wanted.network).status());
+    made = true;
+  }
+  for (const TunnelSpec& tunnel : wanted.tunnels) {
+    if (store.GetTunnel(tunnel.id) != nullptr) continue;
+    EOIP_RETURN_IF_ERROR(store.PutTunnel(tunnel).status());
+    // Queued only; the attachment's turn comes afterwards.
+    tunnels_.Apply("created", tunnel.id, absl::InfinitePast()).IgnoreError();
+    made = true;
+  }
+  if (made) {
+    networks_.Apply("created", wanted.network.id, absl::InfinitePast())
+        .IgnoreError();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AttachmentServiceImpl::Methods::Written>
+AttachmentServiceImpl::CreateWithNetwork(
+    const v1::CreateAttachmentRequest& request) {
+  EOIP_ASSIGN_OR_RETURN(const InlineNetwork wanted,
+                        ReadInlineNetwork(request.inline_network()));
+  const std::string& name = request.attachment().name();
+  const auto key = ParseAttachmentName("attachment.name", name);
+  if (key.ok() && key->network != wanted.network.id) {
+    return FieldError("inline_network.network.name",
+                      NetworkName(wanted.network.id),
+                      absl::StrCat("the network of ", name));
+  }
+  Methods::Companions with;
+  with.check = [&](State* state) { return AddInlineNetwork(wanted, state); };
+  with.store = [&] { return StoreInline(wanted); };
+  return methods_.Create(request.attachment(), request.validate_only(),
+                         /*repeat_is_ok=*/true, with);
+}
+
 grpc::Status AttachmentServiceImpl::CreateAttachment(
     grpc::ServerContext* context, const v1::CreateAttachmentRequest* request,
     v1::Attachment* response) {
   LogCall(*context, "CreateAttachment", request->attachment().name());
   const auto written =
-      methods_.Create(request->attachment(), request->validate_only(),
-                      /*repeat_is_ok=*/true);
+      request->has_inline_network()
+          ? CreateWithNetwork(*request)
+          : methods_.Create(request->attachment(), request->validate_only(),
+                            /*repeat_is_ok=*/true);
   if (!written.ok() || written->changed || request->validate_only()) {
     return Answer(written, request->attachment().host_link(), *context,
                   response);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "eoip/v1/attachment.grpc.pb.h"
+#include "service/inline_network.h"
 #include "service/resource_methods.h"
 
 namespace eoip {
@@ -17,7 +18,11 @@ class AttachmentServiceImpl final
           v1::AttachmentService::Service> {
  public:
   using Methods = ResourceMethods<AttachmentTraits>;
-  explicit AttachmentServiceImpl(Methods* methods) : methods_(*methods) {}
+  // networks and tunnels: for those that come with an attachment.
+  AttachmentServiceImpl(Methods* methods,
+                        ResourceMethods<NetworkTraits>* networks,
+                        ResourceMethods<TunnelTraits>* tunnels)
+      : methods_(*methods), networks_(*networks), tunnels_(*tunnels) {}
 
   grpc::Status CreateAttachment(grpc::ServerContext* context,
                                 const v1::CreateAttachmentRequest* request,
@@ -50,7 +55,14 @@ class AttachmentServiceImpl final
                       const grpc::ServerContext& context,
                       v1::Attachment* response);
 
+  absl::StatusOr<Methods::Written> CreateWithNetwork(
+      const v1::CreateAttachmentRequest& request);
+  // Stores what is missing of it.
+  absl::Status StoreInline(const InlineNetwork& wanted);
+
   Methods& methods_;
+  ResourceMethods<NetworkTraits>& networks_;
+  ResourceMethods<TunnelTraits>& tunnels_;
 };
 
 }  // namespace eoip

@@ -365,6 +365,7 @@ v1::Tunnel ToProto(const TunnelSpec& spec) {
   if (spec.allow_fast_path) proto.set_allow_fast_path(*spec.allow_fast_path);
   proto.set_arp(v1::ARP_ENABLED);
   proto.set_comment(spec.comment);
+  proto.set_source(spec.source);
   return proto;
 }
 
@@ -390,6 +391,7 @@ v1::Network ToProto(const NetworkSpec& spec) {
   proto.set_vlan_filtering(spec.vlan_filtering);
   if (spec.mac) proto.set_mac(spec.mac->ToString());
   proto.set_comment(spec.comment);
+  proto.set_source(spec.source);
   for (const std::string& link : spec.released_links) {
     proto.add_released_links(link);
   }

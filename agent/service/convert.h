@@ -36,8 +36,8 @@ absl::StatusOr<TunnelSpec> FromProto(const v1::Tunnel& proto);
 absl::StatusOr<NetworkSpec> FromProto(const v1::Network& proto);
 absl::StatusOr<AttachmentSpec> FromProto(const v1::Attachment& proto);
 
-// Without etag and status. FromProto(ToProto(x)) gives x, except for a
-// network's released_links, which are output.
+// Without etag and status. FromProto(ToProto(x)) gives x, except for source
+// and a network's released_links, which are output.
 v1::Tunnel ToProto(const TunnelSpec& spec);
 v1::Network ToProto(const NetworkSpec& spec);
 v1::Attachment ToProto(const AttachmentSpec& spec);

@@ -59,7 +59,10 @@ std::string ProtoCodec::Encode(const AttachmentSpec& spec) const {
 
 absl::Status ProtoCodec::Decode(absl::string_view bytes,
                                 TunnelSpec* spec) const {
-  return Read<v1::Tunnel>(bytes, spec);
+  EOIP_ASSIGN_OR_RETURN(const v1::Tunnel proto, FromJson<v1::Tunnel>(bytes));
+  EOIP_ASSIGN_OR_RETURN(*spec, FromProto(proto));
+  spec->source = proto.source();
+  return absl::OkStatus();
 }
 
 absl::Status ProtoCodec::Decode(absl::string_view bytes,
@@ -68,6 +71,7 @@ absl::Status ProtoCodec::Decode(absl::string_view bytes,
   EOIP_ASSIGN_OR_RETURN(*spec, FromProto(proto));
   spec->released_links.assign(proto.released_links().begin(),
                               proto.released_links().end());
+  spec->source = proto.source();
   return absl::OkStatus();
 }
 

@@ -120,13 +120,32 @@ class ResourceMethods {
     return Get(Traits::NameOf(written.key));
   }
 
+  // What else a Create has to check or to store, under the lock of changes.
+  struct Companions {
+    // Before the resource is checked against the state.
+    std::function<absl::Status(State* state)> check;
+    // After it was stored, also when it was there. An error undoes it.
+    std::function<absl::Status()> store;
+  };
+
   // Until the change is durable; the caller applies it (Apply). The same
   // again: ALREADY_EXISTS, or OK and unchanged where repeat_is_ok.
   absl::StatusOr<Written> Create(const Proto& proto, bool validate_only,
-                                 bool repeat_is_ok) {
+                                 bool repeat_is_ok,
+                                 const Companions& with = {}) {
     EOIP_ASSIGN_OR_RETURN(const Spec spec, Read(proto));
     absl::MutexLock lock(backend_.changes);
-    return CreateLocked(spec, validate_only, repeat_is_ok);
+    State state = StateNow();
+    if (with.check) EOIP_RETURN_IF_ERROR(with.check(&state));
+    EOIP_ASSIGN_OR_RETURN(
+        Written written,
+        CreateLocked(state, spec, validate_only, repeat_is_ok));
+    if (validate_only || !with.store) return written;
+    const absl::Status stored = with.store();
+    if (stored.ok()) return written;
+    if (written.created)
+      Traits::Delete(*backend_.store, written.key).IgnoreError();
+    return stored;
   }
 
   absl::StatusOr<Written> Update(const Proto& proto,
@@ -143,7 +162,8 @@ class ResourceMethods {
       if (!allow_missing) return NotFound(proto.name());
       if (!proto.etag().empty()) return EtagMismatch(proto.etag());
       EOIP_ASSIGN_OR_RETURN(const Spec spec, Read(proto));
-      return CreateLocked(spec, validate_only, /*repeat_is_ok=*/false);
+      return CreateLocked(StateNow(), spec, validate_only,
+                          /*repeat_is_ok=*/false);
     }
     if (!proto.etag().empty() && proto.etag() != record->etag) {
       return EtagMismatch(proto.etag());
@@ -227,8 +247,8 @@ class ResourceMethods {
     return {backend_.store->Snapshot(), backend_.store->set_aside()};
   }
 
-  absl::StatusOr<Written> CreateLocked(const Spec& spec, bool validate_only,
-                                       bool repeat_is_ok) {
+  absl::StatusOr<Written> CreateLocked(const State& state, const Spec& spec,
+                                       bool validate_only, bool repeat_is_ok) {
     const Key key = Traits::KeyOf(spec);
     if (const auto record = Traits::Get(*backend_.store, key);
         record != nullptr) {
@@ -239,7 +259,7 @@ class ResourceMethods {
       return absl::AlreadyExistsError(absl::StrCat(
           Traits::kWord, ".name: '", Traits::NameOf(key), "': exists already"));
     }
-    EOIP_RETURN_IF_ERROR(Traits::Check(StateNow(), spec));
+    EOIP_RETURN_IF_ERROR(Traits::Check(state, spec));
     Written written{key, ""};
     if (validate_only) {
       written.proto = Traits::View({spec, ""}, *backend_.board);

@@ -87,7 +87,7 @@ class Server::Impl {
         attachments_(WithMutex(backend), options.watch_limits),
         tunnel_service_(&tunnels_),
         network_service_(&networks_),
-        attachment_service_(&attachments_),
+        attachment_service_(&attachments_, &networks_, &tunnels_),
         agent_service_(backend, options.node, options.version, absl::Now()) {}
 
   absl::Status Start() {

@@ -35,21 +35,32 @@ std::vector<std::string> ReleasedLinks(const NetworkSpec& from,
   return result;
 }
 
+absl::Status RefuseInline(absl::string_view noun, const std::string& name,
+                          const std::string& source) {
+  if (source.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      noun, ".name: '", name,
+      "': belongs to an inline network; change the CNI configuration that has "
+      "it"));
+}
+
 }  // namespace
 
 const std::set<std::string>& TunnelTraits::OutputFields() {
-  static const auto& fields = *new std::set<std::string>{"etag", "status"};
+  static const auto& fields =
+      *new std::set<std::string>{"etag", "status", "source"};
   return fields;
 }
 
 const std::set<std::string>& NetworkTraits::OutputFields() {
   static const auto& fields =
-      *new std::set<std::string>{"etag", "status", "released_links"};
+      *new std::set<std::string>{"etag", "status", "released_links", "source"};
   return fields;
 }
 
 const std::set<std::string>& AttachmentTraits::OutputFields() {
-  return TunnelTraits::OutputFields();
+  static const auto& fields = *new std::set<std::string>{"etag", "status"};
+  return fields;
 }
 
 absl::StatusOr<std::string> TunnelTraits::ParseName(absl::string_view field,
@@ -106,6 +117,7 @@ v1::Attachment AttachmentTraits::View(const AttachmentRecord& record,
 absl::Status TunnelTraits::PrepareUpdate(const StatusBoard& board,
                                          const TunnelSpec& from,
                                          TunnelSpec* to) {
+  EOIP_RETURN_IF_ERROR(RefuseInline("tunnel", NameOf(from.id), from.source));
   EOIP_RETURN_IF_ERROR(ValidateTunnelUpdate(from, *to));
   if (to->datapath == from.datapath || from.datapath == DatapathType::kAuto) {
     return absl::OkStatus();
@@ -123,6 +135,7 @@ absl::Status TunnelTraits::PrepareUpdate(const StatusBoard& board,
 absl::Status NetworkTraits::PrepareUpdate(const StatusBoard&,
                                           const NetworkSpec& from,
                                           NetworkSpec* to) {
+  EOIP_RETURN_IF_ERROR(RefuseInline("network", NameOf(from.id), from.source));
   to->released_links = ReleasedLinks(from, *to);
   return ValidateNetworkUpdate(from, *to);
 }

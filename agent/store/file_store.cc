@@ -351,11 +351,43 @@ absl::Status FileStore::DeleteAttachment(const AttachmentKey& key,
   return Delete(attachment_folder_, desired_.attachments, key, etag);
 }
 
+absl::StatusOr<std::vector<std::string>> FileStore::DeleteUnusedNetwork(
+    const std::string& id) {
+  absl::MutexLock write(&write_mutex_);
+  const Desired now = Snapshot();
+  std::vector<std::string> deleted;
+  const auto network = now.networks.find(id);
+  if (network == now.networks.end() ||
+      network->second->spec.source != kInlineSource) {
+    return deleted;
+  }
+  const auto first = now.attachments.lower_bound(AttachmentKey{id, ""});
+  if (first != now.attachments.end() && first->first.network == id) {
+    return deleted;
+  }
+  for (const PortSpec& port : network->second->spec.ports) {
+    const auto tunnel = now.tunnels.find(port.tunnel);
+    if (tunnel == now.tunnels.end() ||
+        tunnel->second->spec.source != kInlineSource) {
+      continue;
+    }
+    EOIP_RETURN_IF_ERROR(
+        Delete(tunnel_folder_, desired_.tunnels, port.tunnel, ""));
+    deleted.push_back(port.tunnel);
+  }
+  EOIP_RETURN_IF_ERROR(Delete(network_folder_, desired_.networks, id, ""));
+  return deleted;
+}
+
 Desired FileStore::Snapshot() const {
   absl::MutexLock lock(&mutex_);
   Desired snapshot = desired_;
   std::set<std::string> protected_links;
   for (const SetAside& aside : set_aside_) {
+    if (const auto key = ParseAttachmentName("", aside.resource);
+        key.ok() && !Exists(aside.resource)) {
+      protected_links.insert(key->network);
+    }
     absl::string_view id = aside.resource;
     if (!absl::ConsumePrefix(&id, "tunnels/") &&
         !absl::ConsumePrefix(&id, "networks/")) {

@@ -41,6 +41,9 @@ class FileStore : public Store {
   absl::Status DeleteAttachment(const AttachmentKey& key,
                                 const std::string& etag = "") override;
 
+  absl::StatusOr<std::vector<std::string>> DeleteUnusedNetwork(
+      const std::string& id) override;
+
   Desired Snapshot() const override;
   std::shared_ptr<const TunnelRecord> GetTunnel(
       const std::string& id) const override;

@@ -41,10 +41,13 @@ class LineCodec : public Codec {
  public:
   std::string Encode(const TunnelSpec& spec) const override {
     return absl::StrCat("tunnel\n", spec.id, "\n", spec.remote.ToString(), "\n",
-                        spec.tunnel_id.value_or(0), "\n", spec.comment);
+                        spec.tunnel_id.value_or(0), "\n", spec.comment, "\n",
+                        spec.source);
   }
   std::string Encode(const NetworkSpec& spec) const override {
-    return absl::StrCat("network\n", spec.id, "\n", spec.comment);
+    return absl::StrCat("network\n", spec.id, "\n", spec.comment, "\n",
+                        spec.source, "\n",
+                        spec.ports.empty() ? "" : spec.ports[0].tunnel);
   }
   std::string Encode(const AttachmentSpec& spec) const override {
     return absl::StrCat("attachment\n", spec.network, "\n", spec.id, "\n",
@@ -53,23 +56,26 @@ class LineCodec : public Codec {
   absl::Status Decode(absl::string_view bytes,
                       TunnelSpec* spec) const override {
     const std::vector<std::string> words = absl::StrSplit(bytes, '\n');
-    if (words.size() != 5 || words[0] != "tunnel") {
+    if (words.size() != 6 || words[0] != "tunnel") {
       return absl::InvalidArgumentError("no tunnel");
     }
     EOIP_ASSIGN_OR_RETURN(spec->remote, IpAddress::Parse(words[2]));
     spec->id = words[1];
     spec->tunnel_id = static_cast<uint32_t>(std::stoul(words[3]));
     spec->comment = words[4];
+    spec->source = words[5];
     return absl::OkStatus();
   }
   absl::Status Decode(absl::string_view bytes,
                       NetworkSpec* spec) const override {
     const std::vector<std::string> words = absl::StrSplit(bytes, '\n');
-    if (words.size() != 3 || words[0] != "network") {
+    if (words.size() != 5 || words[0] != "network") {
       return absl::InvalidArgumentError("no network");
     }
     spec->id = words[1];
     spec->comment = words[2];
+    spec->source = words[3];
+    if (!words[4].empty()) spec->ports.push_back({.tunnel = words[4]});
     return absl::OkStatus();
   }
   absl::Status Decode(absl::string_view bytes,
@@ -326,9 +332,9 @@ TEST_F(FileStoreTest, SetsAsideWhatIsDamagedMisnamedOrInvalid) {
                   "tunnels/renamed", "tunnels/text", "networks/net",
                   "networks/lan/attachments/bad", "attachments/nokey"));
   const Desired desired = store_->Snapshot();
-  EXPECT_THAT(
-      desired.protected_links,
-      ElementsAre("flipped", "invalid", "net", "noparse", "renamed", "text"));
+  EXPECT_THAT(desired.protected_links,
+              ElementsAre("flipped", "invalid", "lan", "net", "noparse",
+                          "renamed", "text"));
   EXPECT_THAT(desired.tunnels, SizeIs(2));
   EXPECT_THAT(desired.networks, SizeIs(1));
   EXPECT_THAT(desired.attachments, SizeIs(1));
@@ -357,6 +363,32 @@ TEST_F(FileStoreTest, ProtectsALinkUntilItsResourceIsMadeAnewOrDeleted) {
   ASSERT_TRUE(store_->DeleteTunnel("a").ok());
   EXPECT_THAT(store_->Snapshot().protected_links, IsEmpty());
   EXPECT_THAT(Files(folder_ / "corrupt"), IsEmpty());
+}
+
+TEST_F(FileStoreTest, DeletesAnInlineNetworkThatNobodyUses) {
+  Open();
+  NetworkSpec network = Network("site");
+  network.ports.push_back({.tunnel = "s1"});
+  network.source = kInlineSource;
+  TunnelSpec tunnel = Tunnel("s1");
+  tunnel.source = kInlineSource;
+  ASSERT_TRUE(store_->PutAttachment(Attachment("site", "pod")).ok());
+  ASSERT_TRUE(store_->PutNetwork(network).ok());
+  ASSERT_TRUE(store_->PutTunnel(tunnel).ok());
+  ASSERT_TRUE(store_->PutNetwork(Network("lan")).ok());
+  Open();
+  EXPECT_THAT(*store_->DeleteUnusedNetwork("site"), IsEmpty());
+  EXPECT_NE(store_->GetNetwork("site"), nullptr);
+  ASSERT_TRUE(store_->DeleteAttachment({"site", "pod"}).ok());
+  EXPECT_THAT(*store_->DeleteUnusedNetwork("site"), ElementsAre("s1"));
+  EXPECT_EQ(store_->GetNetwork("site"), nullptr);
+  EXPECT_EQ(store_->GetTunnel("s1"), nullptr);
+  // A client's is not for it.
+  EXPECT_THAT(*store_->DeleteUnusedNetwork("lan"), IsEmpty());
+  EXPECT_NE(store_->GetNetwork("lan"), nullptr);
+  Open();
+  EXPECT_EQ(store_->GetNetwork("site"), nullptr);
+  EXPECT_EQ(store_->GetTunnel("s1"), nullptr);
 }
 
 TEST_F(FileStoreTest, NeverOverwritesWhatWasSetAside) {

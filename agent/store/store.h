@@ -34,8 +34,9 @@ struct Desired {
   std::map<std::string, std::shared_ptr<const TunnelRecord>> tunnels;
   std::map<std::string, std::shared_ptr<const NetworkRecord>> networks;
   std::map<AttachmentKey, std::shared_ptr<const AttachmentRecord>> attachments;
-  // Link names of tunnels and networks whose state files were set aside as
-  // corrupt: nobody knows what was wanted, so such links are left alone.
+  // Link names of tunnels and networks whose state files, or those of one of
+  // their attachments, were set aside as corrupt: nobody knows what was wanted,
+  // so such links are left alone.
   std::vector<std::string> protected_links;
 };
 
@@ -66,6 +67,12 @@ class Store {
   // With an etag: only if the record still has it (else OK, nothing is done).
   virtual absl::Status DeleteAttachment(const AttachmentKey& key,
                                         const std::string& etag = "") = 0;
+
+  // The network of source "inline" that no attachment has, with its tunnels of
+  // that source; all or, after a failure, the tunnels first. Says which tunnels
+  // it deleted. Anything else is left alone.
+  virtual absl::StatusOr<std::vector<std::string>> DeleteUnusedNetwork(
+      const std::string& id) = 0;
 
   virtual Desired Snapshot() const = 0;
   // Null: no such resource.

@@ -11,6 +11,7 @@ from cni import stopped
 from lab import wait_until
 from node import network_pb2
 
+CALL_S = 60  # the guest is slow
 SITE = {0: "10.9.0.1", 10: "10.9.10.1", 20: "10.9.20.1"}  # by VLAN, 0: untagged
 
 
@@ -30,7 +31,7 @@ def tagged(lab, node):
     node.create_tunnel("t100", 100)
     node.networks.CreateNetwork(network_pb2.CreateNetworkRequest(network=network_pb2.Network(
         name="networks/vlans", vlan_filtering=True, ports=[network_pb2.NetworkPort(
-            tunnel="tunnels/t100", tagged=[{"first": 10}, {"first": 20}])])), timeout=20)
+            tunnel="tunnels/t100", tagged=[{"first": 10}, {"first": 20}])])), timeout=CALL_S)
     node.wait_tunnel("t100", node_module.State.ACTIVE, 30)
     lab.ip(node.site, "addr", "add", f"{SITE[0]}/24", "dev", "eoip0")
     for vlan in (10, 20):
@@ -86,7 +87,7 @@ def test_an_access_port_is_in_its_vlan_and_in_no_other(lab, tagged):
     lab.ip(pod, "addr", "add", "10.9.20.77/24", "dev", "t20")
     assert not cni.ping(pod, SITE[20])
     assert cni.ping(untagged, SITE[0])
-    cni.check(conf, pod, result).ok()
+    cni.check(conf, pod, result, container=f"c{pod}").ok()
 
 
 def test_a_trunk_with_its_native_vlan(lab, tagged):
@@ -102,7 +103,7 @@ def test_a_trunk_with_its_native_vlan(lab, tagged):
         lab.ip(pod, "link", "set", f"e.{vlan}", "up")
         lab.ip(pod, "addr", "add", f"10.9.{vlan}.6/24", "dev", f"e.{vlan}")
     assert all(cni.ping(pod, address) for address in SITE.values())
-    cni.check(conf, pod, result).ok()
+    cni.check(conf, pod, result, container=f"c{pod}").ok()
     # Without a native VLAN untagged frames go nowhere.
     dumb = access_pod(cni, 0, host=8, vlanTrunk=[{"id": 10}])
     assert vlans(lab, cni.host_ns, dumb[3]) == {10: (False, False)}
@@ -124,9 +125,9 @@ def test_16_finds_wrong_vlans_and_the_agent_mends_them(lab, tagged):
     for command, named in WRONG.values():
         with stopped(cni.node.agent):
             lab.run(cni.host_ns, *[port if word == "PORT" else word for word in command])
-            cni.check(conf, pod, result).error(103, named)
+            cni.check(conf, pod, result, container=f"c{pod}").error(103, named)
         wait_until(lambda: vlans(lab, cni.host_ns, port) == wanted, 20, f"{command} to be mended")
-        cni.check(conf, pod, result).ok()
+        cni.check(conf, pod, result, container=f"c{pod}").ok()
     for command in (["ip", "link", "set", "vlans", "type", "bridge", "vlan_filtering", "0"],
                     ["bridge", "vlan", "del", "dev", "t100", "vid", "10"],
                     ["ip", "link", "set", port, "nomaster"]):
@@ -148,7 +149,7 @@ def test_macspoofchk_in_vlans(lab, tagged):
     assert cni.ping(pod, SITE[10])
     rows = lab.run(cni.host_ns, "bridge", "fdb", "show", "brport", port).stdout
     for vlan in (10, 20):
-        assert f"{mac} vlan {vlan} master vlans sticky static" in rows, rows
+        assert f"{mac} vlan {vlan} sticky master vlans static" in rows, rows
     heard = lab.packet_socket(cni.node.site, "eoip0.10", 0x88b5)
     send = lab.packet_socket(pod, "eth0").send
     frames = [b"\xff" * 6 + bytes.fromhex(source.replace(":", "")) + b"\x88\xb5" + bytes(46)
@@ -165,7 +166,7 @@ def test_macspoofchk_in_vlans(lab, tagged):
         return seen[-1] == frames[1]
     wait_until(last, 10, "the frame with the pod's own MAC")
     assert frames[0] not in seen
-    cni.check(conf, pod, result).ok()
+    cni.check(conf, pod, result, container=f"c{pod}").ok()
 
 
 def test_a_network_changes_its_vlans_while_pods_use_it(lab, tagged):
@@ -176,7 +177,7 @@ def test_a_network_changes_its_vlans_while_pods_use_it(lab, tagged):
     def update(**fields):
         network = network_pb2.Network(name="networks/vlans", **fields)
         cni.node.networks.UpdateNetwork(network_pb2.UpdateNetworkRequest(
-            network=network, update_mask={"paths": list(fields)}), timeout=20)
+            network=network, update_mask={"paths": list(fields)}), timeout=CALL_S)
     update(ports=[network_pb2.NetworkPort(tunnel="tunnels/t100", pvid=20)])
     assert vlans(lab, cni.host_ns, "t100") == {20: (True, True)}
     assert not cni.ping(pod, SITE[10])
