@@ -83,52 +83,14 @@ class TapdFloodTest : public TapdTest {
   std::atomic<uint64_t> flooded_{0};
 };
 
-TEST_F(TapdFloodTest, MemoryStaysBoundedWithAThousandTunnels) {
-  StartTapd();
-  for (int i = 0; i < 1000; ++i) {
-    v1::TunnelConfig config =
-        MakeConfig("t" + std::to_string(i), i, false, kPeer4);
-    ASSERT_TRUE(tapd_->Put(config).ok());
-  }
-  // t0 takes frames, the TAPs of the others are down.
-  ASSERT_TRUE(host_->Exec(
-      "sysctl -qw net.ipv6.conf.t0.disable_ipv6=1 && ip link set t0 up"));
-  const long before = RssKib();
-  std::vector<Bytes> in;
-  for (uint16_t i = 0; i < 1024; ++i) {
-    // Beyond 999: unknown tunnels. Large and small.
-    in.push_back(Outer(i, TestFrame(i % 3 == 0 ? 1400 : 60, 1)));
-  }
-  in.push_back(Outer(0, Bytes(5)));
-  Flood(*peer_, "wire0", in);
-  Flood(*host_, "t0", {TestFrame(60, 2), TestFrame(1400, 3)});
-  // Full on every queue on the way: the kernel's and tapd's own.
-  EXPECT_TRUE(WaitUntil([&] { return flooded_ > 1'000'000; },
-                        std::chrono::seconds(60)));
-  // And the control API answers meanwhile.
-  EXPECT_GT(tapd_->Get("t0").counters().tx_packets(), 1000u);
-  const long during = RssKib();
-  StopFlood();
-  std::printf("%llu frames of flood at 1000 tunnels: RSS %ld KiB, before %ld\n",
-              static_cast<unsigned long long>(flooded_.load()), during, before);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  EXPECT_LT(during - before, 16 * 1024);
-  EXPECT_LT(during, 48 * 1024);
-#endif
-  // Whatever was not delivered has a cause.
-  EXPECT_GT(tapd_->Get("t0").counters().rx_packets(), 0u);
-  EXPECT_GT(TunnelDrops("t0", "short_frame"), 0u);
-  EXPECT_GT(TunnelDrops("t999", "tap_down"), 0u);
-  EXPECT_GT(tapd_->Info().drops().at("unknown_tunnel"), 0u);
-}
-
 TEST_F(TapdFloodTest, AFloodInOneTunnelDoesNotStarveAnother) {
   StartTapd();
   auto quiet = Tap(MakeConfig("quiet", 1, false, kPeer4));
   auto noisy = Tap(MakeConfig("noisy", 2, false, kPeer4));
   Flood(*host_, "noisy", {TestFrame(60, 1), TestFrame(1400, 1)});
   ASSERT_TRUE(WaitUntil(
-      [&] { return tapd_->Get("noisy").counters().tx_packets() > 10'000; }));
+      [&] { return tapd_->Get("noisy").counters().tx_packets() > 10'000; },
+      std::chrono::seconds(30)));
   // Every frame of the quiet tunnel leaves, and soon.
   LinkSocket wire(*peer_, "wire0");
   milliseconds worst(0);
@@ -189,6 +151,47 @@ TEST_F(TapdFloodTest, TheKernelsAnswersToGreAreAsBeforeOnceTunnelsAreGone) {
   other.reset();
   ASSERT_TRUE(tapd_->Delete({"t0"}).ok());
   EXPECT_TRUE(answer(milliseconds(5000)));
+}
+
+// Last: while a thousand links go the kernel has little time for others.
+TEST_F(TapdFloodTest, MemoryStaysBoundedWithAThousandTunnels) {
+  StartTapd();
+  for (int i = 0; i < 1000; ++i) {
+    v1::TunnelConfig config =
+        MakeConfig("t" + std::to_string(i), i, false, kPeer4);
+    ASSERT_TRUE(tapd_->Put(config).ok());
+  }
+  // t0 takes frames, the TAPs of the others are down.
+  ASSERT_TRUE(host_->Exec(
+      "sysctl -qw net.ipv6.conf.t0.disable_ipv6=1 && ip link set t0 up"));
+  const long before = RssKib();
+  std::vector<Bytes> in;
+  // As many as one system call takes.
+  for (uint16_t i = 0; i < 1023; ++i) {
+    // Beyond 999: unknown tunnels. Large and small.
+    in.push_back(Outer(i, TestFrame(i % 3 == 0 ? 1400 : 60, 1)));
+  }
+  in.push_back(Outer(0, Bytes(5)));
+  Flood(*peer_, "wire0", in);
+  Flood(*host_, "t0", {TestFrame(60, 2), TestFrame(1400, 3)});
+  // Full on every queue on the way: the kernel's and tapd's own.
+  EXPECT_TRUE(WaitUntil([&] { return flooded_ > 1'000'000; },
+                        std::chrono::seconds(60)));
+  // And the control API answers meanwhile.
+  EXPECT_GT(tapd_->Get("t0").counters().tx_packets(), 1000u);
+  const long during = RssKib();
+  StopFlood();
+  std::printf("%llu frames of flood at 1000 tunnels: RSS %ld KiB, before %ld\n",
+              static_cast<unsigned long long>(flooded_.load()), during, before);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(during - before, 16 * 1024);
+  EXPECT_LT(during, 48 * 1024);
+#endif
+  // Whatever was not delivered has a cause.
+  EXPECT_GT(tapd_->Get("t0").counters().rx_packets(), 0u);
+  EXPECT_GT(TunnelDrops("t0", "short_frame"), 0u);
+  EXPECT_GT(TunnelDrops("t999", "tap_down"), 0u);
+  EXPECT_GT(tapd_->Info().drops().at("unknown_tunnel"), 0u);
 }
 
 }  // namespace
