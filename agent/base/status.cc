@@ -17,6 +17,8 @@ absl::StatusCode CodeOf(int error) {
     case ENOENT:
     case ENODEV:
     case ENXIO:
+    case ESRCH:
+    case EADDRNOTAVAIL:
       return absl::StatusCode::kNotFound;
     case EEXIST:
       return absl::StatusCode::kAlreadyExists;

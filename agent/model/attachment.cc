@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/attachment.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -14,6 +17,7 @@ constexpr size_t kMaxPath = 4095;  // PATH_MAX without its end
 constexpr size_t kMaxLabel = 253;  // a Kubernetes name (a DNS subdomain)
 constexpr size_t kMaxContainerId = 255;
 constexpr size_t kMaxIfname = 15;  // IFNAMSIZ - 1
+constexpr size_t kMaxHostname = 63;
 
 // The name of a link in the pod is the runtime's choice: what the kernel
 // takes (dev_valid_name), printable.
@@ -50,6 +54,38 @@ absl::Status ValidateAddresses(const std::vector<std::string>& addresses) {
     return FieldError(absl::StrCat("attachment.addresses[", i, "]"),
                       addresses[i],
                       "an address with its prefix length, as 192.0.2.7/24");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDhcp(const AttachmentSpec& spec) {
+  if (!spec.dhcp) return absl::OkStatus();
+  const std::string& id = spec.dhcp->client_id;
+  if (id.size() < 2 || id.size() > 255) {
+    return FieldError("attachment.dhcp.client_id",
+                      absl::StrCat(id.size(), " bytes"), "2 to 255 bytes");
+  }
+  const std::string& hostname = spec.dhcp->hostname;
+  const bool good =
+      hostname.size() <= kMaxHostname &&
+      std::all_of(hostname.begin(), hostname.end(), [](char c) {
+        return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_';
+      });
+  if (!good) {
+    return FieldError("attachment.dhcp.hostname", hostname,
+                      "at most 63 of [A-Za-z0-9._-]");
+  }
+  if (!spec.mac) {
+    return FieldError("attachment.mac", "", "required with attachment.dhcp");
+  }
+  if (!spec.addresses.empty()) {
+    return FieldError("attachment.addresses", spec.addresses[0],
+                      "none with attachment.dhcp");
+  }
+  // The bridge's own device, which the agent speaks through, is in no VLAN.
+  if (spec.vlan != 0) {
+    return NotBuiltError("attachment.vlan", absl::StrCat(spec.vlan),
+                         "0 with attachment.dhcp");
   }
   return absl::OkStatus();
 }
@@ -103,6 +139,7 @@ absl::Status ValidateAttachment(const AttachmentSpec& spec) {
       ValidateText("attachment.pod_namespace", spec.pod_namespace, kMaxLabel));
   EOIP_RETURN_IF_ERROR(
       ValidateText("attachment.pod_name", spec.pod_name, kMaxLabel));
+  EOIP_RETURN_IF_ERROR(ValidateDhcp(spec));
   return ValidateVlans(spec);
 }
 
@@ -118,6 +155,10 @@ absl::Status ValidateAttachmentUpdate(const AttachmentSpec& from,
   if (to.host_link != from.host_link) {
     return FieldError("attachment.host_link", to.host_link,
                       absl::StrCat("immutable, it is ", from.host_link));
+  }
+  if (to.dhcp != from.dhcp || (to.dhcp && to.mac != from.mac)) {
+    return absl::InvalidArgumentError(
+        "attachment.dhcp: immutable, and attachment.mac with it");
   }
   return absl::OkStatus();
 }

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "model/address.h"
+#include "model/lease.h"
 #include "model/vlan.h"
 
 namespace eoip {
@@ -33,6 +34,8 @@ struct AttachmentSpec {
   bool hairpin = false;
   std::string pod_namespace;
   std::string pod_name;
+  // Present: the agent gets and keeps a lease; mac is there then.
+  std::optional<DhcpSpec> dhcp;
   friend bool operator==(const AttachmentSpec&,
                          const AttachmentSpec&) = default;
 };
@@ -46,6 +49,7 @@ struct AttachmentStatus {
   uint32_t ifindex = 0;
   uint32_t effective_mtu = 0;
   absl::Time last_change;
+  std::optional<LeaseStatus> lease;
 };
 
 absl::Status ValidateAttachment(const AttachmentSpec& spec);
