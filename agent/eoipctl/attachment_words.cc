@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Attachments: ports of pods. The CNI plugin makes them; people look at them.
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -43,6 +45,44 @@ absl::Status ParseTrunk(absl::string_view value, Message* message) {
 
 std::string FormatTrunk(const Message& message) {
   return FormatVlans(AsAttachment(message).trunk(), ",");
+}
+
+absl::Status ParseClientId(absl::string_view value, Message* message) {
+  std::string bytes;
+  for (absl::string_view byte : absl::StrSplit(value, ':')) {
+    if (byte.size() != 2 || !absl::ascii_isxdigit(byte[0]) ||
+        !absl::ascii_isxdigit(byte[1])) {
+      return absl::InvalidArgumentError("");
+    }
+    bytes += absl::HexStringToBytes(byte);
+  }
+  static_cast<v1::Attachment*>(message)->mutable_dhcp()->set_client_id(bytes);
+  return absl::OkStatus();
+}
+
+std::string FormatClientId(const Message& message) {
+  return absl::StrJoin(
+      AsAttachment(message).dhcp().client_id(), ":",
+      [](std::string* out, char byte) {
+        out->append(absl::BytesToHexString(absl::string_view(&byte, 1)));
+      });
+}
+
+// Of the pod, or else those that the DHCP server gave it.
+std::string AddressesOf(const v1::Attachment& attachment) {
+  return attachment.addresses().empty()
+             ? attachment.status().lease().address()
+             : absl::StrJoin(attachment.addresses(), ",");
+}
+
+// "BOUND 29m": the state and how long it still holds.
+std::string LeaseText(const v1::Lease& lease, absl::Time now) {
+  if (lease.state() == v1::Lease::STATE_UNSPECIFIED) return "";
+  const std::string state = v1::Lease::State_Name(lease.state());
+  return lease.has_expire_time()
+             ? absl::StrCat(state, " ",
+                            FormatAge(ToTime(lease.expire_time()) - now))
+             : state;
 }
 
 std::vector<Property> Properties() {
@@ -107,6 +147,16 @@ std::vector<Property> Properties() {
        .path = "pod_name",
        .values = "text",
        .help = "in Kubernetes"},
+      {.word = "dhcp-client-id",
+       .path = "dhcp.client_id",
+       .values = "2 to 255 bytes, as 01:02:00:5e:10:00:01",
+       .help = "the agent gets a lease with it; fixed for life",
+       .parse = ParseClientId,
+       .format = FormatClientId},
+      {.word = "dhcp-hostname",
+       .path = "dhcp.hostname",
+       .values = "at most 63 of A-Z, a-z, 0-9, '.', '_' and '-'",
+       .help = "told to the DHCP server; fixed for life"},
   };
 }
 
@@ -123,8 +173,11 @@ std::vector<Column> Columns() {
        }},
       {"IFNAME", true, [](M a, N) { return AsAttachment(a).ifname(); }},
       {"MAC", false, [](M a, N) { return AsAttachment(a).mac(); }},
-      {"ADDRESSES", false,
-       [](M a, N) { return absl::StrJoin(AsAttachment(a).addresses(), ","); }},
+      {"ADDRESSES", false, [](M a, N) { return AddressesOf(AsAttachment(a)); }},
+      {"LEASE", true,
+       [](M a, N now) {
+         return LeaseText(AsAttachment(a).status().lease(), now);
+       }},
       {"POD", false,
        [](M a, N) {
          const v1::Attachment& attachment = AsAttachment(a);

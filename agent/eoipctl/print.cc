@@ -98,9 +98,11 @@ std::string FormatLines(const Lines& lines) {
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time, absl::Time now) {
+  const absl::Duration age = now - ToTime(time);
   return absl::StrCat(
       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ToTime(time), absl::UTCTimeZone()),
-      " (", FormatAge(now - ToTime(time)), " ago)");
+      age < absl::ZeroDuration() ? absl::StrCat(" (in ", FormatAge(-age), ")")
+                                 : absl::StrCat(" (", FormatAge(age), " ago)"));
 }
 
 // A map from text to numbers, one line each, in order of the keys.
@@ -135,6 +137,26 @@ std::string ScalarText(const Message& message, const FieldDescriptor* field) {
   }
 }
 
+// Texts with ", " between them; of messages, their texts with blanks between.
+std::string RepeatedText(const Message& message, const FieldDescriptor* field) {
+  const auto* reflection = message.GetReflection();
+  std::vector<std::string> items;
+  for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      items.push_back(reflection->GetRepeatedString(message, field, i));
+      continue;
+    }
+    const Message& item = reflection->GetRepeatedMessage(message, field, i);
+    std::vector<const FieldDescriptor*> parts;
+    item.GetReflection()->ListFields(item, &parts);
+    items.push_back(absl::StrJoin(
+        parts, " ", [&item](std::string* out, const FieldDescriptor* part) {
+          out->append(ScalarText(item, part));
+        }));
+  }
+  return absl::StrJoin(items, ", ");
+}
+
 // Fields of an output message by reflection, so that a status needs no words
 // of its own: one line for each field that is set.
 void AddFields(const Message& message, absl::string_view indent, absl::Time now,
@@ -147,6 +169,10 @@ void AddFields(const Message& message, absl::string_view indent, absl::Time now,
         absl::StrCat(indent, absl::StrReplaceAll(field->name(), {{"_", "-"}}));
     if (field->is_map()) {
       AddMap(message, field, title, lines);
+      continue;
+    }
+    if (field->is_repeated()) {
+      lines->emplace_back(title, RepeatedText(message, field));
       continue;
     }
     if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {

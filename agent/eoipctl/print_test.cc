@@ -132,6 +132,32 @@ TEST(FormatOne, ShowsEveryPropertyAndTheStatus) {
   EXPECT_THAT(text, HasSubstr("2027-01-15T07:57:30Z (2m ago)\n"));
 }
 
+TEST(FormatOne, ShowsALeaseWithItsListsAndWhenItEnds) {
+  v1::Attachment attachment;
+  attachment.set_name("networks/lan/attachments/web0");
+  attachment.mutable_dhcp()->set_client_id(std::string("\0a", 2));
+  v1::Lease* lease = attachment.mutable_status()->mutable_lease();
+  lease->set_state(v1::Lease::BOUND);
+  lease->set_address("192.0.2.7/24");
+  v1::LeaseRoute* route = lease->add_routes();
+  route->set_destination("10.0.0.0/8");
+  route->set_gateway("192.0.2.1");
+  lease->add_routes()->set_destination("10.9.0.0/16");
+  lease->add_nameservers("192.0.2.53");
+  lease->add_nameservers("192.0.2.54");
+  lease->mutable_expire_time()->set_seconds(1'800'000'000 + 7200);
+  const std::string text = FormatOne(Attachments(), attachment, {.now = kNow});
+  EXPECT_THAT(text, HasSubstr("10.0.0.0/8 192.0.2.1, 10.9.0.0/16\n"));
+  EXPECT_THAT(text, HasSubstr("192.0.2.53, 192.0.2.54\n"));
+  EXPECT_THAT(text, HasSubstr("(in 2h)"));
+  EXPECT_THAT(text, HasSubstr("00:61"));
+  const std::string table = FormatList(
+      Attachments(), One(std::make_unique<v1::Attachment>(attachment)),
+      {.output = Output::kWide, .now = kNow});
+  EXPECT_THAT(table, HasSubstr("BOUND 2h"));
+  EXPECT_THAT(table, HasSubstr("192.0.2.7/24"));
+}
+
 TEST(FormatOne, ToleratesStatesOfANewerAgent) {
   auto tunnel = MakeTunnel();
   tunnel->mutable_status()->set_state(static_cast<v1::TunnelStatus::State>(99));
