@@ -21,6 +21,7 @@
 #include "daemon/cni_conf.h"
 #include "datapath/kernel_datapath.h"
 #include "datapath/tap_datapath.h"
+#include "dhcp/lease_keeper.h"
 #include "netlink/links.h"
 #include "netlink/monitor.h"
 #include "netlink/netlink_links.h"
@@ -39,6 +40,7 @@ struct Flags {
   std::string runtime_dir = "/run/eoip";
   std::string tapd_socket;
   std::string node;
+  std::string cni_plugin = "/opt/cni/bin/eoip";
   std::string log_level = "info";
   std::string cni_conf;
   std::string cni_conf_dir = "/etc/cni/net.d";
@@ -87,6 +89,24 @@ void PutCniConf(const Flags& flags) {
   }
 }
 
+absl::StatusOr<std::unique_ptr<LeaseKeeper>> OpenLeases(const Flags& flags,
+                                                        Store* store,
+                                                        StatusBoard* board) {
+  LeaseKeeper::Options options;
+  options.folder = flags.state_dir + "/leases";
+  options.plugin = flags.cni_plugin;
+  options.reachable = [board](const std::string& network) {
+    const NetworkStatus status = board->GetNetwork(network);
+    return status.ifindex != 0 &&
+           (status.tunnels == 0 || status.tunnels_active > 0);
+  };
+  options.tell = [board](const AttachmentKey& key,
+                         const std::optional<LeaseStatus>& lease) {
+    board->SetLease(key, lease);
+  };
+  return LeaseKeeper::Open(std::move(options), store);
+}
+
 absl::Status Run(const Flags& flags) {
   const sigset_t signals = BlockSignals();
   EOIP_RETURN_IF_ERROR(MakeFolder(flags.runtime_dir, 0755));
@@ -110,7 +130,9 @@ absl::Status Run(const Flags& flags) {
                                             worker.LookAtLink(name);
                                           },
                                           [&worker] { worker.LookAtAll(); }));
+  EOIP_ASSIGN_OR_RETURN(auto leases, OpenLeases(flags, store.get(), &board));
   Server::Options options;
+  options.leases = leases.get();
   options.socket = flags.socket;
   options.node = flags.node;
   if (!flags.cni_conf.empty()) {
@@ -120,6 +142,7 @@ absl::Status Run(const Flags& flags) {
   EOIP_ASSIGN_OR_RETURN(auto server,
                         Server::Start(options, store.get(), &worker, &board));
   worker.Start();
+  leases->Start();
   LogInfo("eoip-agent ", EOIP_VERSION_STRING, " serves on ", flags.socket);
   sd_notify(0, "READY=1");
 
@@ -127,6 +150,7 @@ absl::Status Run(const Flags& flags) {
   sigwait(&signals, &signal);
   LogInfo("stopping; tunnels and networks stay as they are");
   sd_notify(0, "STOPPING=1");
+  leases->Stop();  // nobody waits for a lease any more
   server->Shutdown(absl::Now() + absl::Seconds(2));
   monitor.reset();
   worker.Stop();
@@ -156,6 +180,11 @@ int Main(int argc, char** argv) {
   app.add_option("--node", flags.node,
                  "Name of this node; MAC addresses are derived from it, so it "
                  "must stay the same")
+      ->capture_default_str();
+  app.add_option(
+         "--cni-plugin", flags.cni_plugin,
+         "The CNI plugin's file, which is run when a DHCP lease changes "
+         "in a pod")
       ->capture_default_str();
   app.add_option("--resync-interval", flags.resync_seconds,
                  "Seconds between complete looks at the kernel")

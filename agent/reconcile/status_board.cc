@@ -87,6 +87,19 @@ void StatusBoard::SetAttachment(const AttachmentKey& key,
   if (changed) Notify(AttachmentName(key));
 }
 
+void StatusBoard::SetLease(const AttachmentKey& key,
+                           std::optional<LeaseStatus> lease) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (lease) {
+      leases_[key] = *std::move(lease);
+    } else if (leases_.erase(key) == 0) {
+      return;
+    }
+  }
+  Notify(AttachmentName(key));
+}
+
 void StatusBoard::EraseTunnel(const std::string& id) {
   {
     absl::MutexLock lock(&mutex_);
@@ -123,7 +136,10 @@ NetworkStatus StatusBoard::GetNetwork(const std::string& id) const {
 
 AttachmentStatus StatusBoard::GetAttachment(const AttachmentKey& key) const {
   absl::MutexLock lock(&mutex_);
-  return Find(attachments_, key);
+  AttachmentStatus status = Find(attachments_, key);
+  const auto lease = leases_.find(key);
+  if (lease != leases_.end()) status.lease = lease->second;
+  return status;
 }
 
 std::map<std::string, TunnelStatus> StatusBoard::Tunnels() const {

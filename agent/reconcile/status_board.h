@@ -34,6 +34,8 @@ class StatusBoard {
   void SetTunnel(const std::string& id, TunnelStatus status);
   void SetNetwork(const std::string& id, NetworkStatus status);
   void SetAttachment(const AttachmentKey& key, AttachmentStatus status);
+  // Kept apart from the rest of its status, which others write. Absent: none.
+  void SetLease(const AttachmentKey& key, std::optional<LeaseStatus> lease);
   void EraseTunnel(const std::string& id);
   void EraseNetwork(const std::string& id);
   void EraseAttachment(const AttachmentKey& key);
@@ -54,6 +56,7 @@ class StatusBoard {
   std::map<std::string, NetworkStatus> networks_ ABSL_GUARDED_BY(mutex_);
   std::map<AttachmentKey, AttachmentStatus> attachments_
       ABSL_GUARDED_BY(mutex_);
+  std::map<AttachmentKey, LeaseStatus> leases_ ABSL_GUARDED_BY(mutex_);
   Listener listener_ ABSL_GUARDED_BY(mutex_);
 };
 

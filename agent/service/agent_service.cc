@@ -6,6 +6,17 @@
 #include "service/convert.h"
 
 namespace eoip {
+namespace {
+
+void AddProblem(const SetAside& aside, v1::AgentStatus* response) {
+  v1::Problem* problem = response->add_problems();
+  problem->set_subject(aside.resource);
+  problem->set_message(absl::StrCat(
+      "its state file was set aside: ", aside.reason, "; it is ", aside.file));
+  *problem->mutable_time() = ToProto(aside.time);
+}
+
+}  // namespace
 
 grpc::Status AgentServiceImpl::GetAgentStatus(grpc::ServerContext* context,
                                               const v1::GetAgentStatusRequest*,
@@ -29,11 +40,13 @@ grpc::Status AgentServiceImpl::GetAgentStatus(grpc::ServerContext* context,
     out->set_tunnels(datapath.tunnels);
   }
   for (const SetAside& aside : backend_.store->set_aside()) {
-    v1::Problem* problem = response->add_problems();
-    problem->set_subject(aside.resource);
-    problem->set_message(absl::StrCat("its state file was set aside: ",
-                                      aside.reason, "; it is ", aside.file));
-    *problem->mutable_time() = ToProto(aside.time);
+    AddProblem(aside, response);
+  }
+
+  if (backend_.leases != nullptr) {
+    for (const SetAside& aside : backend_.leases->set_aside()) {
+      AddProblem(aside, response);
+    }
   }
 
   const Desired desired = backend_.store->Snapshot();

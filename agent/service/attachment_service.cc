@@ -65,6 +65,25 @@ absl::Status AttachmentServiceImpl::Outcome(const Methods::Written& written,
   return absl::OkStatus();
 }
 
+absl::Status AttachmentServiceImpl::AcquireLease(
+    const AttachmentKey& key, const grpc::ServerContext& context) {
+  constexpr absl::Duration kPatience = absl::Seconds(8);
+  // So that the caller hears of it before its own patience ends.
+  constexpr absl::Duration kMargin = absl::Milliseconds(200);
+  const Backend& backend = methods_.backend();
+  const auto record = backend.store->GetAttachment(key);
+  if (record == nullptr || !record->spec.dhcp) return absl::OkStatus();
+  if (backend.leases == nullptr) {
+    return absl::FailedPreconditionError(
+        "attachment.dhcp: this agent keeps no leases");
+  }
+  absl::Time deadline = absl::Now() + kPatience;
+  if (context.deadline() < absl::ToChronoTime(deadline + kMargin)) {
+    deadline = absl::FromChrono(context.deadline()) - kMargin;
+  }
+  return backend.leases->Acquire(record->spec, deadline);
+}
+
 void AttachmentServiceImpl::Undo(const Methods::Written& written) {
   const absl::Status deleted =
       methods_.backend().store->DeleteAttachment(written.key, written.etag);
@@ -85,7 +104,8 @@ grpc::Status AttachmentServiceImpl::Answer(
         methods_.Apply(written->created ? "created" : "updated", written->key,
                        ApplyDeadline(context));
     if (written->created) {
-      const absl::Status outcome = Outcome(*written, host_link, applied);
+      absl::Status outcome = Outcome(*written, host_link, applied);
+      if (outcome.ok()) outcome = AcquireLease(written->key, context);
       if (!outcome.ok()) {
         Undo(*written);
         return ToGrpc(outcome);
@@ -154,9 +174,10 @@ grpc::Status AttachmentServiceImpl::CreateAttachment(
                   response);
   }
   // The same again: it is to hold now, but what was there before stays.
-  const absl::Status outcome = Outcome(
+  absl::Status outcome = Outcome(
       *written, request->attachment().host_link(),
       methods_.Apply("repeated", written->key, ApplyDeadline(*context)));
+  if (outcome.ok()) outcome = AcquireLease(written->key, *context);
   if (!outcome.ok()) return ToGrpc(outcome);
   auto now = methods_.Get(AttachmentName(written->key));
   if (!now.ok()) return ToGrpc(now.status());

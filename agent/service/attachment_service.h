@@ -48,6 +48,9 @@ class AttachmentServiceImpl final
   absl::Status Outcome(const Methods::Written& written,
                        const std::string& host_link,
                        const absl::Status& applied) const;
+  // OK where it asks for none.
+  absl::Status AcquireLease(const AttachmentKey& key,
+                            const grpc::ServerContext& context);
   // Forgets what written created; the bridge lets the port go later.
   void Undo(const Methods::Written& written);
   grpc::Status Answer(const absl::StatusOr<Methods::Written>& written,

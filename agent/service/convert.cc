@@ -332,6 +332,9 @@ absl::StatusOr<AttachmentSpec> FromProto(const v1::Attachment& proto) {
   spec.hairpin = proto.hairpin();
   spec.pod_namespace = proto.pod_namespace();
   spec.pod_name = proto.pod_name();
+  if (proto.has_dhcp()) {
+    spec.dhcp = {proto.dhcp().client_id(), proto.dhcp().hostname()};
+  }
   return spec;
 }
 
@@ -418,6 +421,10 @@ v1::Attachment ToProto(const AttachmentSpec& spec) {
   proto.set_hairpin(spec.hairpin);
   proto.set_pod_namespace(spec.pod_namespace);
   proto.set_pod_name(spec.pod_name);
+  if (spec.dhcp) {
+    proto.mutable_dhcp()->set_client_id(spec.dhcp->client_id);
+    proto.mutable_dhcp()->set_hostname(spec.dhcp->hostname);
+  }
   return proto;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/convert.h"
 
+#include "absl/strings/str_cat.h"
 #include "model/names.h"
 
 namespace eoip {
@@ -52,6 +53,54 @@ v1::AttachmentStatus::State StateToProto(AttachmentState state) {
       return v1::AttachmentStatus::DELETING;
   }
   return v1::AttachmentStatus::STATE_UNSPECIFIED;
+}
+
+v1::Lease::State StateToProto(LeaseState state) {
+  switch (state) {
+    case LeaseState::kAcquiring:
+      return v1::Lease::ACQUIRING;
+    case LeaseState::kBound:
+      return v1::Lease::BOUND;
+    case LeaseState::kRenewing:
+      return v1::Lease::RENEWING;
+    case LeaseState::kRebinding:
+      return v1::Lease::REBINDING;
+  }
+  return v1::Lease::STATE_UNSPECIFIED;
+}
+
+v1::Lease LeaseToProto(const LeaseStatus& status) {
+  v1::Lease proto;
+  proto.set_state(StateToProto(status.state));
+  proto.set_reason(status.reason);
+  if (!status.lease) return proto;
+  const Lease& lease = *status.lease;
+  proto.set_address(
+      absl::StrCat(lease.address.ToString(), "/", lease.prefix_length));
+  if (!lease.gateway.IsUnspecified()) {
+    proto.set_gateway(lease.gateway.ToString());
+  }
+  for (const LeaseRoute& route : lease.routes) {
+    v1::LeaseRoute* out = proto.add_routes();
+    out->set_destination(
+        absl::StrCat(route.destination.ToString(), "/", route.prefix_length));
+    if (!route.gateway.IsUnspecified()) {
+      out->set_gateway(route.gateway.ToString());
+    }
+  }
+  for (const IpAddress& address : lease.nameservers) {
+    proto.add_nameservers(address.ToString());
+  }
+  proto.set_domain(lease.domain);
+  proto.set_mtu(lease.mtu);
+  proto.set_server(lease.server.ToString());
+  *proto.mutable_acquire_time() = ToProto(lease.acquired_at);
+  if (lease.expires_at != absl::InfiniteFuture()) {
+    *proto.mutable_renew_time() = ToProto(lease.renew_at);
+    *proto.mutable_rebind_time() = ToProto(lease.rebind_at);
+    *proto.mutable_expire_time() = ToProto(lease.expires_at);
+  }
+  return proto;
 }
 
 // A state that never changed has no time.
@@ -124,6 +173,18 @@ v1::AttachmentStatus ToProto(const AttachmentStatus& status) {
   proto.set_ifindex(status.ifindex);
   proto.set_effective_mtu(status.effective_mtu);
   SetLastChange(status.last_change, &proto);
+  if (!status.lease) return proto;
+  *proto.mutable_lease() = LeaseToProto(*status.lease);
+  // A port without its address does not do what it was made for.
+  if (!status.lease->lease && status.state == AttachmentState::kActive) {
+    const std::string& why = status.lease->reason;
+    proto.set_state(why.empty() ? v1::AttachmentStatus::PENDING
+                                : v1::AttachmentStatus::FAILED);
+    proto.set_reason(
+        absl::StrCat("DHCP: ", why.empty() ? "waits for a server" : why));
+  } else if (proto.reason().empty() && !status.lease->reason.empty()) {
+    proto.set_reason(absl::StrCat("DHCP: ", status.lease->reason));
+  }
   return proto;
 }
 

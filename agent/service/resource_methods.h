@@ -21,6 +21,7 @@
 #include "absl/synchronization/mutex.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "dhcp/lease_keeper.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/status_board.h"
 #include "service/checks.h"
@@ -40,6 +41,8 @@ struct Backend {
   const StatusBoard* board;
   // Held from the checks between resources until the store has the change.
   absl::Mutex* changes;
+  // Null: no attachment can ask for a lease.
+  LeaseKeeper* leases = nullptr;
 };
 
 template <typename Traits>

@@ -156,6 +156,7 @@ class Server::Impl {
       tunnels_.hub().Notify(name);
     } else if (absl::StrContains(name, "/attachments/")) {
       attachments_.hub().Notify(name);
+      if (backend_.leases != nullptr) backend_.leases->LookAtAll();
     } else {
       networks_.hub().Notify(name);
     }
@@ -207,7 +208,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options,
                                                       Applier* applier,
                                                       StatusBoard* board) {
   auto impl = std::make_unique<Impl>(
-      options, Backend{store, applier, board, nullptr}, board);
+      options, Backend{store, applier, board, nullptr, options.leases}, board);
   EOIP_RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "dhcp/lease_keeper.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/status_board.h"
 #include "service/watch_hub.h"
@@ -36,6 +37,8 @@ class Server {
     // Called once, when the first full look at the kernel is done, on a thread
     // of the server. May be empty.
     std::function<void()> on_ready;
+    // Outlives the server. Null: attachments with dhcp are refused.
+    LeaseKeeper* leases = nullptr;
   };
 
   // Serves when it returns. store, applier and board outlive the server, whose

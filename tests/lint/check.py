@@ -21,14 +21,15 @@ LAYERS = {
     "plan": {"base", "model"},
     "netlink": {"base", "model"},
     "store": {"base", "model"},
+    "dhcp": {"base", "model", "store"},
     "datapath": {"base", "model", "plan", "netlink"},
     "reconcile": {"base", "model", "plan", "datapath", "store"},
-    "service": {"base", "model", "plan", "datapath", "store", "reconcile"},
+    "service": {"base", "model", "plan", "datapath", "store", "dhcp", "reconcile"},
     "client": {"base"},
     "tapd": {"base"},
     "eoipctl": {"base", "client"},
-    "daemon": {"base", "model", "plan", "netlink", "store", "datapath", "reconcile",
-               "service", "client", "tapd"},
+    "daemon": {"base", "model", "plan", "netlink", "store", "dhcp", "datapath",
+               "reconcile", "service", "client", "tapd"},
 }
 # Abstract seams that a part further right may see though not what is behind.
 SEAMS = {("reconcile", "netlink/links.h")}
