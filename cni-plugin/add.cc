@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "commands.h"
 #include "in_flight.h"
 #include "ipam.h"
+#include "lease.h"
 #include "links.h"
 #include "net_conf.h"
 #include "netns.h"
@@ -67,6 +69,7 @@ class Adding {
   absl::Status MakeLink();
   absl::Status AllocateAddresses();
   absl::Status Attach();
+  absl::Status TakeLease(const v1::Lease& lease);
   absl::Status AdjustMtu();
   absl::Status AddAddresses();
   absl::Status SwitchIpv6(bool on);  // on the pod's end
@@ -93,6 +96,7 @@ class Adding {
   PodLinkSpec link_;
   uint32_t pod_ifindex_ = 0;  // once there is an address
   uint32_t network_mtu_ = 0;  // 0: the agent does not know
+  uint32_t lease_mtu_ = 0;    // 0: no limit
 };
 
 void Warn(absl::string_view what, const absl::Status& status) {
@@ -181,6 +185,10 @@ absl::Status Adding::Attach() {
   attachment.set_netns(request_.netns);
   attachment.set_mac(config_.mac.ToString());
   for (const Ip& ip : ipam_.ips()) attachment.add_addresses(ip.address());
+  if (config_.dhcp) {
+    attachment.mutable_dhcp()->set_client_id(config_.dhcp->client_id);
+    attachment.mutable_dhcp()->set_hostname(config_.dhcp->hostname);
+  }
   attachment.set_vlan(config_.vlan);
   for (const VlanRange& range : config_.trunk) {
     v1::VlanRange* trunk = attachment.add_trunk();
@@ -204,6 +212,17 @@ absl::Status Adding::Attach() {
                                               ? &*config_.inline_network
                                               : nullptr));
   network_mtu_ = made.status().effective_mtu();
+  return config_.dhcp ? TakeLease(made.status().lease()) : absl::OkStatus();
+}
+
+absl::Status Adding::TakeLease(const v1::Lease& lease) {
+  auto result = LeaseResult(lease);
+  if (!result.ok()) {
+    return CniError(CniCode::kTryAgain,
+                    absl::StrCat("agent: ", result.status().message()));
+  }
+  ipam_ = *std::move(result);
+  lease_mtu_ = lease.mtu();
   return absl::OkStatus();
 }
 
@@ -214,10 +233,11 @@ absl::Status Adding::AdjustMtu() {
         absl::StrCat("mtu: '", config_.mtu, "': must be at most ", network_mtu_,
                      ", the MTU of network ", request_.network));
   }
-  if (config_.mtu != 0 || network_mtu_ == 0 || network_mtu_ == link_.mtu) {
-    return absl::OkStatus();
-  }
-  link_.mtu = network_mtu_;
+  uint32_t mtu = config_.mtu != 0 ? config_.mtu : network_mtu_;
+  if (mtu == 0) mtu = link_.mtu;
+  if (lease_mtu_ != 0) mtu = std::min(mtu, lease_mtu_);
+  if (mtu == link_.mtu) return absl::OkStatus();
+  link_.mtu = mtu;
   EOIP_RETURN_IF_ERROR(SetMtu(*host_, link_.host_name, link_.mtu));
   return SetMtu(*pod_, link_.pod_name, link_.mtu);
 }
@@ -269,7 +289,10 @@ absl::Status Adding::AddAddresses() {
       EOIP_RETURN_IF_ERROR(EnableIpv6());
       ipv6_enabled = true;
     }
-    EOIP_RETURN_IF_ERROR(AddAddress(*pod_, pod_ifindex_, prefix));
+    const absl::Status added = AddAddress(*pod_, pod_ifindex_, prefix);
+    // An agent that was restarted meanwhile may have brought its lease.
+    if (config_.dhcp && absl::IsAlreadyExists(added)) continue;
+    EOIP_RETURN_IF_ERROR(added);
   }
   return absl::OkStatus();
 }

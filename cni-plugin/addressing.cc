@@ -96,6 +96,19 @@ absl::Status AddAddress(RtnlSocket& socket, uint32_t ifindex,
                     request);
 }
 
+absl::Status DeleteAddress(RtnlSocket& socket, uint32_t ifindex,
+                           const IpPrefix& prefix) {
+  ifaddrmsg header{};
+  header.ifa_family = FamilyOf(prefix.address);
+  header.ifa_prefixlen = prefix.length;
+  header.ifa_index = ifindex;
+  RtnlMessage request(RTM_DELADDR, 0, header);
+  request.Put(IFA_LOCAL, prefix.address.bytes());
+  return socket.Ask(absl::StrCat("remove the address ",
+                                 prefix.address.ToString(), "/", prefix.length),
+                    request);
+}
+
 absl::Status AddRoute(RtnlSocket& socket, uint32_t ifindex,
                       const PodRoute& route) {
   const bool v6 = route.dst.address.is_v6();
@@ -122,6 +135,21 @@ absl::Status AddRoute(RtnlSocket& socket, uint32_t ifindex,
     request.End(metrics);
   }
   return socket.Ask(absl::StrCat("add the route ", route.ToString()), request);
+}
+
+absl::Status DeleteRoute(RtnlSocket& socket, uint32_t ifindex,
+                         const PodRoute& route) {
+  rtmsg header{};
+  header.rtm_family = FamilyOf(route.dst.address);
+  header.rtm_dst_len = route.dst.length;
+  header.rtm_scope = RT_SCOPE_NOWHERE;  // any
+  RtnlMessage request(RTM_DELROUTE, 0, header);
+  request.PutU32(RTA_TABLE, route.table);
+  if (route.dst.length > 0) request.Put(RTA_DST, route.dst.address.bytes());
+  if (route.gateway) request.Put(RTA_GATEWAY, route.gateway->bytes());
+  request.PutU32(RTA_OIF, ifindex);
+  return socket.Ask(absl::StrCat("remove the route ", route.ToString()),
+                    request);
 }
 
 absl::StatusOr<std::vector<IpPrefix>> ListAddresses(RtnlSocket& socket,

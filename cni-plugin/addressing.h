@@ -45,6 +45,13 @@ absl::Status AddAddress(RtnlSocket& socket, uint32_t ifindex,
 absl::Status AddRoute(RtnlSocket& socket, uint32_t ifindex,
                       const PodRoute& route);
 
+// NOT_FOUND: the link does not have it.
+absl::Status DeleteAddress(RtnlSocket& socket, uint32_t ifindex,
+                           const IpPrefix& prefix);
+// Of this link only. NOT_FOUND: it has none.
+absl::Status DeleteRoute(RtnlSocket& socket, uint32_t ifindex,
+                         const PodRoute& route);
+
 absl::StatusOr<std::vector<IpPrefix>> ListAddresses(RtnlSocket& socket,
                                                     uint32_t ifindex);
 // Whether some link has the route: destination, gateway and table. Of any link,

@@ -55,6 +55,7 @@ class Checking {
   absl::Status Open();
   absl::Status FindInterface();
   absl::Status CheckAgent();
+  void CheckLease(const v1::Lease& lease);
   absl::Status CheckLinks();
   void CheckPodLink(const LinkInfo& pod);
   absl::Status CheckPort(const LinkInfo& host);
@@ -74,7 +75,7 @@ class Checking {
 
   const Request& request_;
   const Config config_;
-  const Result expected_;
+  Result expected_;
   Agent agent_;
   std::vector<std::string> problems_;
 
@@ -83,6 +84,7 @@ class Checking {
   std::optional<RtnlSocket> pod_;
   int index_ = -1;  // of the pod's interface in prevResult
   uint32_t network_mtu_ = 0;
+  uint32_t lease_mtu_ = 0;
   std::optional<LinkInfo> pod_link_;
 };
 
@@ -119,6 +121,7 @@ absl::Status Checking::CheckAgent() {
             v1::AttachmentStatus::State_Name(attachment->status().state()),
             ": ", attachment->status().reason());
   }
+  if (config_.dhcp) CheckLease(attachment->status().lease());
   EOIP_ASSIGN_OR_RETURN(v1::Network network, agent_.GetNetwork(kAgentTimeout));
   const v1::NetworkStatus& status = network.status();
   network_mtu_ = status.effective_mtu();
@@ -129,6 +132,21 @@ absl::Status Checking::CheckAgent() {
             " are down: ", status.reason());
   }
   return absl::OkStatus();
+}
+
+// The lease may have changed since the ADD: it, not prevResult, says what the
+// pod is to have.
+void Checking::CheckLease(const v1::Lease& lease) {
+  lease_mtu_ = lease.mtu();
+  if (lease.address().empty()) return;  // that state was told above
+  bool same = false;
+  for (Ip& ip : *expected_.mutable_ips()) {
+    if (!ip.has_interface() || ip.interface() != index_) continue;
+    same = same || ip.address() == lease.address();
+    ip.set_address(lease.address());
+    ip.set_gateway(lease.gateway());
+  }
+  if (!same) expected_.clear_routes();
 }
 
 absl::StatusOr<std::optional<LinkInfo>> Checking::Find(
@@ -164,9 +182,10 @@ void Checking::CheckPodLink(const LinkInfo& pod) {
               ", prevResult has ", expected.mac());
     }
   }
-  const uint32_t mtu = expected.mtu() != 0 ? expected.mtu()
-                       : config_.mtu != 0  ? config_.mtu
-                                           : network_mtu_;
+  uint32_t mtu = expected.mtu() != 0 ? expected.mtu()
+                 : config_.mtu != 0  ? config_.mtu
+                                     : network_mtu_;
+  if (expected.mtu() == 0 && lease_mtu_ != 0) mtu = std::min(mtu, lease_mtu_);
   if (mtu != 0 && mtu != pod.mtu) {
     Problem("link ", pod.name, " has MTU ", pod.mtu, ", not ", mtu);
   }

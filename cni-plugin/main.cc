@@ -20,6 +20,7 @@
 #include "commands.h"
 #include "request.h"
 #include "result.h"
+#include "set_lease.h"
 
 namespace eoip::cni {
 namespace {
@@ -133,9 +134,16 @@ int Run() {
 }  // namespace
 }  // namespace eoip::cni
 
-int main() {
+int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   if (!eoip::cni::OpenStandardDescriptors()) return 1;
+  // Runtimes give no arguments.
+  if (argc > 1 && strcmp(argv[1], "set-lease") == 0) {
+    const absl::Status status = eoip::cni::SetLease({argv + 2, argv + argc});
+    if (status.ok()) return puts("done") == EOF ? 1 : 0;
+    fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+    return 1;
+  }
   const int code = eoip::cni::Run();
   fflush(stderr);
   // What protobuf would tear down now the kernel frees faster.

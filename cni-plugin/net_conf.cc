@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net_conf.h"
 
+#include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -15,6 +17,21 @@ namespace eoip::cni {
 namespace {
 
 using google::protobuf::Value;
+
+constexpr size_t kMaxClientId = 255;
+
+// FNV-1a over both parts and a separator that neither can have, then mixed so
+// that close inputs end far apart. Not a defence: runtimes choose the ids.
+uint64_t Hash(uint64_t seed, absl::string_view container_id,
+              absl::string_view ifname) {
+  uint64_t hash = 0xcbf29ce484222325u ^ seed;
+  for (char c : absl::StrCat(container_id, "/", ifname)) {
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
+  }
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
+  return hash ^ (hash >> 31);
+}
 
 absl::Status BadField(absl::string_view field, absl::string_view value,
                       absl::string_view allowed) {
@@ -91,6 +108,109 @@ absl::Status ReadIps(const Request& request, const NetConf& conf,
   return absl::OkStatus();
 }
 
+// "01:02:00:5e:10:00:01", bytes as RouterOS shows them; anything else is text,
+// which has the type 0 (RFC 2132, section 9.14). Empty: neither.
+std::string ParseClientId(absl::string_view text) {
+  std::string bytes;
+  for (absl::string_view byte : absl::StrSplit(text, ':')) {
+    if (byte.size() != 2 || !absl::ascii_isxdigit(byte[0]) ||
+        !absl::ascii_isxdigit(byte[1])) {
+      bytes = absl::StrCat(absl::string_view("\0", 1), text);
+      break;
+    }
+    bytes += absl::HexStringToBytes(byte);
+  }
+  return bytes.size() >= 2 && bytes.size() <= kMaxClientId ? bytes : "";
+}
+
+// The same for each container of a pod that keeps its name.
+std::string DefaultClientId(const Request& request) {
+  const absl::string_view pod = request.Arg("K8S_POD_NAME");
+  std::string text =
+      pod.empty()
+          ? absl::StrCat(request.name, "/", request.container_id, "/",
+                         request.ifname)
+          : absl::StrCat(request.name, "/", request.Arg("K8S_POD_NAMESPACE"),
+                         "/", pod, "/", request.ifname);
+  constexpr size_t kMaxText = kMaxClientId - 1;
+  if (text.size() > kMaxText) {
+    const std::string rest = absl::StrCat(
+        "~", absl::Hex(Hash(0x646863, text, request.ifname), absl::kZeroPad16));
+    text = text.substr(0, kMaxText - rest.size()) + rest;
+  }
+  return std::string(1, '\0') + text;
+}
+
+// What servers take as a host's name (option 12).
+bool IsHostname(absl::string_view text) {
+  return text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_';
+         });
+}
+
+absl::Status ReadDhcpKeys(const Value& value, DhcpConfig& dhcp) {
+  for (const auto& [key, field] : value.struct_value().fields()) {
+    if (key != "clientId" && key != "hostname") {
+      return BadField("dhcp", key,
+                      "must have no other keys than clientId and "
+                      "hostname");
+    }
+    if (!field.has_string_value()) {
+      return BadField(absl::StrCat("dhcp.", key), field.ShortDebugString(),
+                      "must be a string");
+    }
+  }
+  const std::string& id = At(value, {"clientId"}).string_value();
+  if (At(value, {"clientId"}).has_string_value()) {
+    dhcp.client_id = ParseClientId(id);
+    if (dhcp.client_id.empty()) {
+      return BadField("dhcp.clientId", id,
+                      "must be 1 to 254 bytes of text, or 2 to 255 bytes as "
+                      "hexadecimal digits, for example 01:02:00:5e:10:00:01");
+    }
+  }
+  if (At(value, {"hostname"}).has_string_value()) {
+    dhcp.hostname = At(value, {"hostname"}).string_value();
+    if (!IsHostname(dhcp.hostname)) {
+      return BadField("dhcp.hostname", dhcp.hostname,
+                      "must be at most 63 of [A-Za-z0-9._-]");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadDhcp(const Request& request, const NetConf& conf,
+                      Config& config) {
+  const Value& value = conf.dhcp();
+  if (value.kind_case() == Value::KIND_NOT_SET || value.has_null_value() ||
+      (value.has_bool_value() && !value.bool_value())) {
+    return absl::OkStatus();
+  }
+  if (!value.has_bool_value() && !value.has_struct_value()) {
+    return BadField("dhcp", value.ShortDebugString(),
+                    "must be true, false or an object");
+  }
+  if (!request.ipam_type.empty()) {
+    return BadField("dhcp", "true", "not together with ipam");
+  }
+  if (config.silent) {
+    return BadField("dhcp", "true",
+                    "not together with activation silent: the guest has a "
+                    "client of its own");
+  }
+  if (!config.ips.empty()) {
+    return BadField("dhcp", "true",
+                    absl::StrCat("not together with the address ",
+                                 config.ips[0], " that the runtime asks for"));
+  }
+  DhcpConfig dhcp{DefaultClientId(request), ""};
+  const absl::string_view pod = request.Arg("K8S_POD_NAME");
+  if (IsHostname(pod)) dhcp.hostname = std::string(pod);
+  EOIP_RETURN_IF_ERROR(ReadDhcpKeys(value, dhcp));
+  config.dhcp = std::move(dhcp);
+  return absl::OkStatus();
+}
+
 absl::Status ReadVlans(const NetConf& conf, Config& config) {
   if (conf.vlan() > 4094) {
     return BadField("vlan", absl::StrCat(conf.vlan()), "must be 0 to 4094");
@@ -143,19 +263,6 @@ void WarnOfIgnored(const NetConf& conf, Config& config) {
   }
 }
 
-// FNV-1a over both parts and a separator that neither can have, then mixed so
-// that close inputs end far apart. Not a defence: runtimes choose the ids.
-uint64_t Hash(uint64_t seed, absl::string_view container_id,
-              absl::string_view ifname) {
-  uint64_t hash = 0xcbf29ce484222325u ^ seed;
-  for (char c : absl::StrCat(container_id, "/", ifname)) {
-    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3u;
-  }
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
-  return hash ^ (hash >> 31);
-}
-
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(const Request& request) {
@@ -177,6 +284,7 @@ absl::StatusOr<Config> ParseConfig(const Request& request) {
                           ParseInlineNetwork(request.base.network()));
   }
   EOIP_RETURN_IF_ERROR(ReadActivation(conf, config));
+  EOIP_RETURN_IF_ERROR(ReadDhcp(request, conf, config));
   config.macspoofchk = conf.macspoofchk();
   config.isolated = conf.isolated();
   config.hairpin = conf.hairpin();

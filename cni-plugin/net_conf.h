@@ -24,6 +24,11 @@ struct VlanRange {
   uint32_t last;   // first..4094
 };
 
+struct DhcpConfig {
+  std::string client_id;  // option 61 with its type byte, 2 to 255 bytes
+  std::string hostname;   // may be empty
+};
+
 struct Config {
   uint32_t mtu = 0;  // 0: the network's; else 68..65521
   MacAddress mac;    // of the pod's end
@@ -42,6 +47,8 @@ struct Config {
   // args.cni.ips, CNI_ARGS IP); used when there is no IPAM plugin, which reads
   // them itself.
   std::vector<std::string> ips;
+  // Present: the agent gets a lease for the pod.
+  std::optional<DhcpConfig> dhcp;
   Dns dns;
   bool has_dns = false;
   // Things that were accepted and have no effect, for the log.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,64 @@ TEST(ParseConfigTest, MacOfTheRuntimeComesFirst) {
   EXPECT_EQ(mac(Parse("{" + conf + args + "}", env)), "02:00:00:00:00:03");
   EXPECT_EQ(mac(Parse("{" + conf + args + runtime + "}", env)),
             "02:00:00:00:00:04");
+}
+
+Request DhcpRequest(const std::string& json,
+                    const std::map<std::string, std::string>& args) {
+  Request request;
+  request.name = "site-a";
+  request.container_id = "c1";
+  request.ifname = "eth0";
+  request.stdin_data = json;
+  request.args = args;
+  return request;
+}
+
+TEST(ParseDhcpTest, ThePodsNameMakesTheClientId) {
+  const auto pod =
+      ParseConfig(DhcpRequest(R"({"dhcp":true})", {{"K8S_POD_NAMESPACE", "db"},
+                                                   {"K8S_POD_NAME", "pg-0"}}));
+  ASSERT_TRUE(pod.ok()) << pod.status();
+  EXPECT_EQ(pod->dhcp->client_id, std::string("\0site-a/db/pg-0/eth0", 20));
+  EXPECT_EQ(pod->dhcp->hostname, "pg-0");
+  const auto nameless = ParseConfig(DhcpRequest(R"({"dhcp":{}})", {}));
+  EXPECT_EQ(nameless->dhcp->client_id, std::string("\0site-a/c1/eth0", 15));
+  EXPECT_EQ(nameless->dhcp->hostname, "");
+}
+
+TEST(ParseDhcpTest, LongNamesStayDifferentAndFit) {
+  const auto id = [](const std::string& pod) {
+    return ParseConfig(
+               DhcpRequest(R"({"dhcp":true})",
+                           {{"K8S_POD_NAMESPACE", "n"}, {"K8S_POD_NAME", pod}}))
+        ->dhcp->client_id;
+  };
+  const std::string long_name(253, 'a');
+  EXPECT_EQ(id(long_name + "1").size(), 255u);
+  EXPECT_NE(id(long_name + "1"), id(long_name + "2"));
+  EXPECT_EQ(id(long_name + "1"), id(long_name + "1"));
+}
+
+TEST(ParseDhcpTest, ConfiguredIdsAreTextOrBytes) {
+  const auto id = [](const std::string& text) {
+    return ParseConfig(
+               DhcpRequest("{\"dhcp\":{\"clientId\":\"" + text + "\"}}", {}))
+        ->dhcp->client_id;
+  };
+  EXPECT_EQ(id("printer"), std::string("\0printer", 8));
+  EXPECT_EQ(id("01:0A:ff"), std::string("\x01\x0a\xff", 3));
+  EXPECT_EQ(id("01:0g"), std::string("\0"
+                                     "01:0g",
+                                     6));
+  EXPECT_EQ(id("7"), std::string("\0"
+                                 "7",
+                                 2));
+}
+
+TEST(ParseDhcpTest, OffMeansNone) {
+  for (const char* json : {"{}", R"({"dhcp":false})", R"({"dhcp":null})"}) {
+    EXPECT_FALSE(ParseConfig(DhcpRequest(json, {}))->dhcp) << json;
+  }
 }
 
 TEST(ParseConfigTest, ReadsVlans) {

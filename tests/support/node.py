@@ -103,6 +103,8 @@ class Node:
     def start_agent(self, *flags, prefix=(), wait_ready=True):
         """prefix: a program and arguments that run the agent's command line."""
         self.agent_starts += 1
+        if "--cni-plugin" not in flags:
+            flags = (*flags, "--cni-plugin", BIN / "eoip")
         self.agent = self.lab.spawn(
             self.ns, *prefix, BIN / "eoip-agent", "--runtime-dir", self.run_dir, "--state-dir",
             self.state_dir, "--node", "testnode", *flags,
