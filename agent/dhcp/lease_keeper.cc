@@ -247,6 +247,8 @@ absl::Status LeaseKeeper::Acquire(const AttachmentSpec& attachment,
                                   absl::Time deadline) {
   const AttachmentKey key{attachment.network, attachment.id};
   absl::MutexLock lock(&mutex_);
+  // The client id may be free for a moment only: that of a pod that just went.
+  LookAtStore();
   if (const Entry* owner = OwnerOf(attachment); owner != nullptr) {
     return absl::FailedPreconditionError(absl::StrCat(
         AttachmentName(key), ": attachment.dhcp.client_id is that of ",

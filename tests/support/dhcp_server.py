@@ -13,7 +13,7 @@ FILE is JSON and is read again for every message:
   nak               text: every REQUEST is refused with it
   options           {"26": "0578"}: further options, hexadecimal
 It knows a client by its client id. One line of JSON for each message it got:
-type, client_id, mac, ciaddr, requested, server_id, hostname, source.
+type, xid, client_id, mac, ciaddr, requested, server_id, hostname, source.
 """
 
 import argparse
@@ -74,7 +74,7 @@ class Server:
         kind = TYPES.get(options.get(53, b"\0")[0], "?")
         client_id = options.get(61, data[28:34]).hex()
         print(json.dumps({
-            "type": kind, "client_id": client_id, "mac": data[28:34].hex(":"),
+            "type": kind, "xid": data[4:8].hex(), "client_id": client_id, "mac": data[28:34].hex(":"),
             "ciaddr": address(data[12:16]), "requested": address(options.get(50)),
             "server_id": address(options.get(54)), "source": source[0],
             "hostname": options.get(12, b"").decode()}), flush=True)

@@ -63,6 +63,12 @@ class Scripted:
         new.rename(self.file)
 
     def heard(self, kind=None):
-        rows = [json.loads(line) for line in self.process.text().splitlines()
-                if line.startswith("{") and line.endswith("}")]
-        return [row for row in rows[1:] if kind in (None, row["type"])]
+        """What it heard; a message that came again, because the answer took
+        its time, counts once."""
+        rows = {}
+        for line in self.process.text().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                row = json.loads(line)
+                rows.setdefault((row["type"], row.get("xid")), row)
+        return [row for row in rows.values()
+                if row["type"] == kind or (kind is None and row["type"] != "ready")]
