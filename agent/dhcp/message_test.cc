@@ -39,7 +39,7 @@ TEST(MessageTest, DiscoverIsBroadcastByteForByte) {
             "02005e100001"
             "0800"
             "45100148000000004011799600000000ffffffff"
-            "0044004301342bf4");
+            "00440043013401f3");
   EXPECT_EQ(absl::BytesToHexString(frame.substr(42, 34)),
             "010106000102030400008000"
             "00000000000000000000000000000000"
@@ -52,7 +52,7 @@ TEST(MessageTest, DiscoverIsBroadcastByteForByte) {
             "39020578"
             "3708017903060f1a3a3b"
             "ff"
-            "00000000000000000000");
+            "0000000000000000");
 }
 
 TEST(MessageTest, RenewalGoesToTheServerAlone) {
