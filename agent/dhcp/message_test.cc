@@ -86,9 +86,9 @@ TEST(MessageTest, ReadsAnAckWithEverything) {
   const auto reply = Parse(MakeReply(
       5, "192.0.2.7",
       Option(51, "00000e10") + Option(58, "00000708") + Option(59, "00000c4e") +
-          Option(1, "ffffff80") + Option(3, "c0000201c0000202") +
-          Option(6, "c0000235") + Option(15, absl::BytesToHexString("lan.x")) +
-          Option(26, "0578")));
+          Option(3, "c0000201c0000202") + Option(6, "c0000235") +
+          Option(15, absl::BytesToHexString("lan.x")) + Option(26, "0578"),
+      Option(1, "ffffff80")));
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_EQ(reply->type, DhcpType::kAck);
   EXPECT_EQ(reply->xid, 0x01020304u);

@@ -471,7 +471,7 @@ def test_reboot_asks_for_the_same_address(lab, cni, node, server):
 
 # Many
 
-def test_64_pods_at_once(cni, node, dnsmasq):
+def test_many_pods_at_once_get_leases(cni, node, dnsmasq):
     pods = [cni.pod() for _ in range(64)]
     conf = conf_of(cni)
 
