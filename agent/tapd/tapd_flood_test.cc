@@ -3,6 +3,7 @@
 // The real eoip-tapd under floods: memory stays bounded, drops are counted by
 // cause, one tunnel does not starve another, other users of GRE notice nothing.
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -76,6 +77,18 @@ class TapdFloodTest : public TapdTest {
     const v1::TapTunnel tunnel = tapd_->Get(name);
     const auto it = tunnel.counters().drops().find(cause);
     return it == tunnel.counters().drops().end() ? 0 : it->second;
+  }
+
+  // From now on the socket hears frames of this length only.
+  static void TakeOnly(LinkSocket& socket, uint32_t length) {
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, length, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, 0xffff),
+                          BPF_STMT(BPF_RET | BPF_K, 0)};
+    const sock_fprog program{4, code};
+    ASSERT_EQ(::setsockopt(socket.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                           sizeof(program)),
+              0);
   }
 
   std::vector<std::thread> flood_;
@@ -177,6 +190,9 @@ TEST_F(TapdFloodTest, MemoryStaysBoundedWithAThousandTunnels) {
   // Full on every queue on the way: the kernel's and tapd's own.
   EXPECT_TRUE(WaitUntil([&] { return flooded_ > 1'000'000; },
                         std::chrono::seconds(60)));
+  // A full queue may lose this one of 1025 many times.
+  EXPECT_TRUE(WaitUntil([&] { return TunnelDrops("t0", "short_frame") > 0; },
+                        std::chrono::seconds(30)));
   // And the control API answers meanwhile.
   EXPECT_GT(tapd_->Get("t0").counters().tx_packets(), 1000u);
   const long during = RssKib();
@@ -189,7 +205,6 @@ TEST_F(TapdFloodTest, MemoryStaysBoundedWithAThousandTunnels) {
 #endif
   // Whatever was not delivered has a cause.
   EXPECT_GT(tapd_->Get("t0").counters().rx_packets(), 0u);
-  EXPECT_GT(TunnelDrops("t0", "short_frame"), 0u);
   EXPECT_GT(TunnelDrops("t999", "tap_down"), 0u);
   EXPECT_GT(tapd_->Info().drops().at("unknown_tunnel"), 0u);
 }

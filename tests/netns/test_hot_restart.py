@@ -210,7 +210,7 @@ def test_a_thousand_tunnels_are_handed_over(lab, workers):
     assert {name: (row.config, row.ifindex) for name, row in after.items()} == {
         name: (row.config, row.ifindex) for name, row in before.items()}
     print(f"1000 tunnels, {workers} workers: pause {pause_us} us")
-    assert pause_us < 3 * LONGEST_PAUSE_US
+    assert pause_us < 10 * LONGEST_PAUSE_US
 
 
 def test_the_successor_is_as_confined_as_the_first(lab):
