@@ -109,6 +109,7 @@ class Tracer:
 
     def __init__(self, cni, syscall, number):
         self.log = cni.lab.folder / f"strace-{syscall}-{number}.log"
+        self.agent = cni.node.agent
         self.process = subprocess.Popen(
             ["strace", "-f", "-q", "-p", str(cni.node.agent.pid), "-o", str(self.log),
              "-e", f"trace={syscall}", "-e", f"inject={syscall}:signal=KILL:when={number}"],
@@ -127,8 +128,16 @@ class Tracer:
         wait_until(attached, 20, "strace to attach to every thread")
 
     def close(self):
+        """Detaches. strace may wait for ever for a thread that dies under its
+        hands; the kernel detaches from whatever a killed one traced."""
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(20)
+            if self.agent.alive():
+                self.agent.popen.send_signal(signal.SIGCONT)
 
 
 # What the agent does for one ADD: it writes the record, talks to the kernel
@@ -146,8 +155,8 @@ def test_11_agent_death_at_every_call_of_it_loses_and_leaves_nothing(cni, tmp_pa
             wait_until(lambda: adding.poll() is not None or not cni.node.agent.alive(), 20,
                        "the ADD to end or the agent to die")
         finally:
-            died = not cni.node.agent.alive()
             tracer.close()
+        died = not cni.node.agent.alive()
         if died:
             deaths += 1
             cni.node.start_agent()
