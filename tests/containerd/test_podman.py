@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import tempfile
 
 import pytest
 
@@ -26,6 +27,8 @@ class Podman:
 
     def __init__(self, node, folder):
         self.node, self.folder = node, folder
+        # podman takes 50 characters at most.
+        self.runroot = tempfile.mkdtemp(prefix="eoipt-")
         plugins = folder / "plugins"
         shutil.copytree("/usr/lib/cni", plugins)
         shutil.copy2(BIN / "eoip", plugins)
@@ -42,7 +45,7 @@ class Podman:
         # Not `ip netns exec`: its own /sys would hide the cgroups from runc.
         return run(["nsenter", f"--net=/run/netns/{self.node.ns}", "env",
                     f"CONTAINERS_CONF={self.folder}/containers.conf", "podman",
-                    "--root", self.folder / "root", "--runroot", self.folder / "runroot",
+                    "--root", self.folder / "root", "--runroot", self.runroot,
                     "--tmpdir", self.folder / "tmp", "--cgroup-manager", "cgroupfs", *argv],
                    timeout=options.pop("timeout", 120), **options)
 
@@ -55,6 +58,7 @@ class Podman:
         self("rm", "-f", "-t", "0", "--all", check=False)
         # It leaves its overlay folder mounted.
         run(["umount", "-l", self.folder / "root" / "overlay"], check=False)
+        shutil.rmtree(self.runroot, ignore_errors=True)
 
 
 @pytest.fixture
