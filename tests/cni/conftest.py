@@ -1,37 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-import os
-
 import pytest
 
 import cni as cni_module
 import lab as lab_module
 
 
-def pytest_collection_modifyitems(items):
-    if os.geteuid() != 0:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason="needs root (network namespaces)"))
-
-
-@pytest.hookimpl(tryfirst=True, hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if report.when == "call" and report.failed and "lab" in item.funcargs:
-        report.sections.append(("logs of the lab", item.funcargs["lab"].logs()))
-
-
-@pytest.fixture
-def lab(tmp_path):
-    lab_module.need_programs("eoip")
-    made = lab_module.Lab(tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def plain(lab):
     """The plugin in a namespace without an agent."""
+    lab_module.need_programs("eoip")
     return cni_module.Cni(lab)
 
 
@@ -39,7 +16,7 @@ def plain(lab):
 def node(lab):
     """A node with the real agent and datapath."""
     import node as node_module
-    lab_module.need_programs("eoip-agent", "eoip-tapd")
+    lab_module.need_programs("eoip", "eoip-agent", "eoip-tapd")
     return node_module.Node(lab).start()
 
 

@@ -46,25 +46,10 @@ def modules():
     helper.write_text(before)
 
 
-@pytest.hookimpl(tryfirst=True, hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if report.when == "call" and report.failed and "lab" in item.funcargs:
-        report.sections.append(("logs of the lab", item.funcargs["lab"].logs()))
-
-
-@pytest.fixture
-def lab(tmp_path):
-    lab_module.need_programs("eoip-agent", "eoip-tapd", "eoipctl", "eoip")
-    made = lab_module.Lab(tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def idle_node(lab):
     """Not started, so that a test can load a module first."""
+    lab_module.need_programs("eoip-agent", "eoip-tapd", "eoipctl", "eoip")
     return node_module.Node(lab)
 
 
