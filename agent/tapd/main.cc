@@ -140,9 +140,8 @@ absl::Status Serve(const Flags& flags, const std::vector<std::string>& args) {
   if (successor && ::fcntl(predecessor.get(), F_SETFD, FD_CLOEXEC) != 0) {
     return ErrnoToStatus(errno, absl::StrCat("--take-over ", flags.take_over));
   }
-  EOIP_ASSIGN_OR_RETURN(const std::string program, ProgramPath());
   EOIP_ASSIGN_OR_RETURN(Starter starter,
-                        Starter::Fork(program, SuccessorArgs(args)));
+                        Starter::Fork(ProgramPath(), SuccessorArgs(args)));
   EOIP_ASSIGN_OR_RETURN(UniqueFd signals, OpenSignals());
   // gRPC's threads would each get an arena of their own.
   ::mallopt(M_ARENA_MAX, 2);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -120,11 +121,12 @@ absl::Status Starter::Start(UniqueFd channel) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ProgramPath() {
+std::string ProgramPath() {
   char path[PATH_MAX];
   const ssize_t n = ::readlink("/proc/self/exe", path, sizeof(path));
-  if (n < 0) return ErrnoToStatus(errno, "read /proc/self/exe");
-  return std::string(path, static_cast<size_t>(n));
+  if (n > 0) return std::string(path, static_cast<size_t>(n));
+  // A chroot without /proc: the name that execve(2) was given.
+  return reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
 }
 
 }  // namespace eoip::tapd

@@ -34,7 +34,7 @@ class Starter {
 
 // The path of the running program. Where a package is upgraded the new one is
 // there later.
-absl::StatusOr<std::string> ProgramPath();
+std::string ProgramPath();
 
 }  // namespace eoip::tapd
 
