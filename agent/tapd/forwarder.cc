@@ -39,17 +39,29 @@ std::string DescribeSendError(const TunnelConfig& config, int error) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Forwarder>> Forwarder::Start(
-    const WorkerOptions& options) {
+    const ForwarderOptions& options) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder());
+  if (options.fast_send) {
+    absl::StatusOr<std::unique_ptr<PathFinder>> paths = PathFinder::Start();
+    if (paths.ok()) {
+      forwarder->paths_ = *std::move(paths);
+    } else {
+      // The tunnels run without, just slower.
+      LogWarning("no fast send path: ", paths.status().message());
+    }
+  }
+  const WorkerOptions worker_options{options.workers, forwarder->paths_.get(),
+                                     options.busy_poll_ns};
   for (int i = 0; i < options.workers; ++i) {
     EOIP_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
-                          Worker::Start(i, options));
+                          Worker::Start(i, worker_options));
     forwarder->workers_.push_back(std::move(worker));
   }
   return forwarder;
 }
 
 Forwarder::~Forwarder() {
+  if (paths_ != nullptr) paths_->Stop();
   workers_.clear();
   std::lock_guard lock(mu_);
   std::vector<std::string> names;

@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "eoip/tapd/v1/tapd.pb.h"
 #include "tapd/handover_state.h"
+#include "tapd/path_finder.h"
 #include "tapd/tunnel.h"
 #include "tapd/tunnel_config.h"
 #include "tapd/worker.h"
@@ -25,11 +26,18 @@ namespace eoip::tapd {
 
 inline constexpr int kMaxWorkers = 64;
 
+struct ForwarderOptions {
+  int workers = 1;  // 1..kMaxWorkers
+  // Past the IP stack where that is possible (link_path.h).
+  bool fast_send = true;
+  // See poll_window.h; 0: never poll.
+  int64_t busy_poll_ns = 0;
+};
+
 class Forwarder {
  public:
-  // options.workers: 1..kMaxWorkers.
   static absl::StatusOr<std::unique_ptr<Forwarder>> Start(
-      const WorkerOptions& options);
+      const ForwarderOptions& options);
   // Stops the workers; the TAP links go.
   ~Forwarder();
 
@@ -89,6 +97,7 @@ class Forwarder {
   void DeleteManyLinks(const std::vector<std::string>& names);
   static v1::TapTunnel Describe(Tunnel* tunnel);
 
+  std::unique_ptr<PathFinder> paths_;
   std::vector<std::unique_ptr<Worker>> workers_;
   // Guards what follows.
   std::mutex mu_;

@@ -6,7 +6,8 @@
 #include <linux/xfrm.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <sys/epoll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,7 +16,6 @@
 #include <cstring>
 #include <functional>
 #include <utility>
-#include <vector>
 
 #include "base/status.h"
 
@@ -48,8 +48,8 @@ struct Request {
 };
 
 // Sends a request and gives its first answer to use; false: an error, or none.
-bool Ask(int fd, const void* request, size_t size, uint16_t answer_type,
-         const std::function<bool(const nlmsghdr*)>& use) {
+bool Query(int fd, const void* request, size_t size, uint16_t answer_type,
+           const std::function<bool(const nlmsghdr*)>& use) {
   if (::send(fd, request, size, 0) != static_cast<ssize_t>(size)) return false;
   alignas(nlmsghdr) char reply[16384];
   const ssize_t n = ::recv(fd, reply, sizeof(reply), 0);
@@ -75,27 +75,6 @@ bool Read(const rtattr* a, T* out) {
   return true;
 }
 
-absl::StatusOr<UniqueFd> OpenMonitor(int protocol,
-                                     const std::vector<int>& groups) {
-  UniqueFd fd(
-      ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
-  if (!fd.valid()) return ErrnoToStatus(errno, "netlink socket");
-  // A socket without an address of its own passes for the kernel, which gets no
-  // messages of the kernel's.
-  sockaddr_nl any{};
-  any.nl_family = AF_NETLINK;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof(any)) != 0) {
-    return ErrnoToStatus(errno, "bind a netlink socket");
-  }
-  for (int group : groups) {
-    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
-                     sizeof(group)) != 0) {
-      return ErrnoToStatus(errno, "listen to netlink messages");
-    }
-  }
-  return fd;
-}
-
 }  // namespace
 
 struct PathFinder::Route {
@@ -103,47 +82,50 @@ struct PathFinder::Route {
   Address next_hop{};
 };
 
-absl::StatusOr<std::unique_ptr<PathFinder>> PathFinder::Open() {
+absl::StatusOr<std::unique_ptr<PathFinder>> PathFinder::Start() {
   std::unique_ptr<PathFinder> finder(new PathFinder());
-  EOIP_ASSIGN_OR_RETURN(
-      finder->route_monitor_,
-      OpenMonitor(NETLINK_ROUTE,
-                  {RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
-                   RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                   RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}));
   finder->query_.reset(
       ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!finder->query_.valid()) return ErrnoToStatus(errno, "netlink socket");
   // A kernel without IPsec has no policies.
   finder->xfrm_query_.reset(
       ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_XFRM));
-  if (finder->xfrm_query_.valid()) {
-    EOIP_ASSIGN_OR_RETURN(finder->xfrm_monitor_,
-                          OpenMonitor(NETLINK_XFRM, {XFRMNLGRP_POLICY}));
-  }
-  finder->monitor_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  for (const UniqueFd* fd : {&finder->route_monitor_, &finder->xfrm_monitor_}) {
-    if (!fd->valid()) continue;
-    epoll_event event{};
-    event.events = EPOLLIN;
-    if (::epoll_ctl(finder->monitor_.get(), EPOLL_CTL_ADD, fd->get(), &event) !=
-        0) {
-      return ErrnoToStatus(errno, "watch netlink");
-    }
-  }
+  finder->thread_ = std::thread([raw = finder.get()] { raw->Run(); });
   return finder;
 }
 
-void PathFinder::Drain() {
-  char buffer[8192];
-  for (const UniqueFd* fd : {&route_monitor_, &xfrm_monitor_}) {
-    if (!fd->valid()) continue;
-    // What was lost (ENOBUFS) is a change as well.
-    while (::recv(fd->get(), buffer, sizeof(buffer), MSG_DONTWAIT) >= 0 ||
-           errno == ENOBUFS || errno == EINTR) {
-    }
+void PathFinder::Ask(const TunnelConfig& config, Answer answer) {
+  std::lock_guard lock(mu_);
+  if (stop_) return;
+  questions_.push_back({config, std::move(answer)});
+  changed_.notify_one();
+}
+
+void PathFinder::Stop() {
+  {
+    std::lock_guard lock(mu_);
+    stop_ = true;
+    changed_.notify_one();
   }
-  ++generation_;
+  if (thread_.joinable()) thread_.join();
+}
+
+void PathFinder::Run() {
+  // Signals are the main thread's.
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  ::pthread_setname_np(::pthread_self(), "tapd-paths");
+  std::unique_lock lock(mu_);
+  while (true) {
+    changed_.wait(lock, [this] { return stop_ || !questions_.empty(); });
+    if (stop_) return;
+    Question question = std::move(questions_.front());
+    questions_.pop_front();
+    lock.unlock();
+    question.answer(Find(question.config));
+    lock.lock();
+  }
 }
 
 bool PathFinder::HasIpsecPolicies() {
@@ -189,42 +171,42 @@ std::optional<PathFinder::Route> PathFinder::FindRoute(
   bool plain = true;
   bool has_source = config.has_local;
   const bool answered =
-      Ask(query_.get(), &request, request.header.nlmsg_len, RTM_NEWROUTE,
-          [&](const nlmsghdr* header) {
-            const auto* body = static_cast<const rtmsg*>(NLMSG_DATA(header));
-            plain = body->rtm_type == RTN_UNICAST;
-            ForEachAttribute<rtmsg>(header, [&](const rtattr* a) {
-              switch (a->rta_type) {
-                case RTA_OIF:
-                  Read(a, &route.path.ifindex);
-                  break;
-                case RTA_GATEWAY:
-                  std::memcpy(route.next_hop.data(), RTA_DATA(a),
-                              std::min<size_t>(size, RTA_PAYLOAD(a)));
-                  break;
-                case RTA_PREFSRC:
-                  if (has_source) break;
-                  std::memcpy(route.path.source.data(), RTA_DATA(a),
-                              std::min<size_t>(size, RTA_PAYLOAD(a)));
-                  has_source = true;
-                  break;
-                case RTA_METRICS: {
-                  int left = static_cast<int>(RTA_PAYLOAD(a));
-                  const auto* m = static_cast<const rtattr*>(RTA_DATA(a));
-                  for (; RTA_OK(m, left); m = RTA_NEXT(m, left)) {
-                    if (m->rta_type == RTAX_MTU) Read(m, &route.path.mtu);
+      Query(query_.get(), &request, request.header.nlmsg_len, RTM_NEWROUTE,
+            [&](const nlmsghdr* header) {
+              const auto* body = static_cast<const rtmsg*>(NLMSG_DATA(header));
+              plain = body->rtm_type == RTN_UNICAST;
+              ForEachAttribute<rtmsg>(header, [&](const rtattr* a) {
+                switch (a->rta_type) {
+                  case RTA_OIF:
+                    Read(a, &route.path.ifindex);
+                    break;
+                  case RTA_GATEWAY:
+                    std::memcpy(route.next_hop.data(), RTA_DATA(a),
+                                std::min<size_t>(size, RTA_PAYLOAD(a)));
+                    break;
+                  case RTA_PREFSRC:
+                    if (has_source) break;
+                    std::memcpy(route.path.source.data(), RTA_DATA(a),
+                                std::min<size_t>(size, RTA_PAYLOAD(a)));
+                    has_source = true;
+                    break;
+                  case RTA_METRICS: {
+                    int left = static_cast<int>(RTA_PAYLOAD(a));
+                    const auto* m = static_cast<const rtattr*>(RTA_DATA(a));
+                    for (; RTA_OK(m, left); m = RTA_NEXT(m, left)) {
+                      if (m->rta_type == RTAX_MTU) Read(m, &route.path.mtu);
+                    }
+                    break;
                   }
-                  break;
+                  case RTA_VIA:
+                  case RTA_MULTIPATH:
+                  case RTA_ENCAP:
+                    plain = false;
+                    break;
                 }
-                case RTA_VIA:
-                case RTA_MULTIPATH:
-                case RTA_ENCAP:
-                  plain = false;
-                  break;
-              }
+              });
+              return true;
             });
-            return true;
-          });
   if (!answered || !plain || !has_source || route.path.ifindex == 0) {
     return std::nullopt;
   }
@@ -236,7 +218,7 @@ bool PathFinder::FillLink(LinkPath* path) {
   request.body.ifi_index = path->ifindex;
   bool has_mac = false;
   uint32_t mtu = 0;
-  const bool ok = Ask(
+  const bool ok = Query(
       query_.get(), &request, request.header.nlmsg_len, RTM_NEWLINK,
       [&](const nlmsghdr* header) {
         const auto* body = static_cast<const ifinfomsg*>(NLMSG_DATA(header));
@@ -260,18 +242,18 @@ bool PathFinder::FillNeighbour(bool ipv6, const Address& next_hop,
   request.body.ndm_ifindex = path->ifindex;
   request.Add(NDA_DST, next_hop.data(), ipv6 ? 16 : 4);
   bool has_mac = false;
-  const bool ok =
-      Ask(query_.get(), &request, request.header.nlmsg_len, RTM_NEWNEIGH,
-          [&](const nlmsghdr* header) {
-            const auto* body = static_cast<const ndmsg*>(NLMSG_DATA(header));
-            ForEachAttribute<ndmsg>(header, [&](const rtattr* a) {
-              if (a->rta_type == NDA_LLADDR) {
-                has_mac = RTA_PAYLOAD(a) == 6 && Read(a, &path->neighbour_mac);
-              }
-            });
-            return (body->ndm_state & (NUD_PERMANENT | NUD_REACHABLE |
-                                       NUD_STALE | NUD_DELAY | NUD_PROBE)) != 0;
-          });
+  const bool ok = Query(
+      query_.get(), &request, request.header.nlmsg_len, RTM_NEWNEIGH,
+      [&](const nlmsghdr* header) {
+        const auto* body = static_cast<const ndmsg*>(NLMSG_DATA(header));
+        ForEachAttribute<ndmsg>(header, [&](const rtattr* a) {
+          if (a->rta_type == NDA_LLADDR) {
+            has_mac = RTA_PAYLOAD(a) == 6 && Read(a, &path->neighbour_mac);
+          }
+        });
+        return (body->ndm_state & (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE |
+                                   NUD_DELAY | NUD_PROBE)) != 0;
+      });
   return ok && has_mac;
 }
 

@@ -2,12 +2,40 @@
 //
 // Sending past the IP stack: that it is used, says the same on the wire, and
 // follows the kernel's routes, neighbours and policies.
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "tapd/testing/tapd_env.h"
 
 namespace eoip::tapd::testing {
 namespace {
+
+// Holds one thread of a process, as a busy kernel does.
+class HeldThread {
+ public:
+  HeldThread(pid_t pid, const std::string& name) {
+    const auto tasks = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+      std::string comm;
+      std::getline(std::ifstream(task.path() / "comm"), comm);
+      if (comm == name) thread_ = std::stoi(task.path().filename());
+    }
+    held_ = thread_ > 0 &&
+            ::ptrace(PTRACE_SEIZE, thread_, nullptr, nullptr) == 0 &&
+            ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr) == 0 &&
+            ::waitpid(thread_, nullptr, __WALL) == thread_;
+  }
+  ~HeldThread() { ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr); }
+  bool held() const { return held_; }
+
+ private:
+  pid_t thread_ = -1;
+  bool held_ = false;
+};
 
 class TapdPathTest : public TapdTest,
                      public ::testing::WithParamInterface<bool> {
@@ -133,6 +161,27 @@ TEST_P(TapdPathTest, LeavesAllToTheStackWhereIpsecPoliciesAre) {
   }
   EXPECT_TRUE(StaysSlow());
   ASSERT_TRUE(host_->Exec("ip xfrm policy del " + policy));
+  SendFast();
+}
+
+TEST_P(TapdPathTest, ForwardsWhileTheKernelDoesNotAnswer) {
+  SendFast();
+  {
+    const HeldThread finder(tapd_->pid(), "tapd-paths");
+    ASSERT_TRUE(finder.held());
+    ASSERT_TRUE(host_->Exec("ip link add other0 type bridge"));
+    EXPECT_TRUE(StaysSlow());
+    // Both ways, and the control API.
+    EXPECT_TRUE(SendOne().has_value());
+    const Bytes frame = TestFrame(60, 99);
+    SendEoip(ipv6_, ipv6_ ? Concat(Eoipv6Header(7), frame)
+                          : Concat(EoipHeader(7, 60), frame));
+    EXPECT_TRUE(tap_->Receive([&](const Bytes& f) { return f == frame; }));
+    // The answer's tunnel is another one by then.
+    ASSERT_TRUE(tapd_->Delete({"t0"}).ok());
+    tap_ = Tap(config_);
+    EXPECT_TRUE(SendOne().has_value());
+  }
   SendFast();
 }
 

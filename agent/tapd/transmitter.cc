@@ -115,10 +115,13 @@ void Transmitter::UpdatePath(TunnelSlot* slot) {
   }
   if (slot->path_generation == paths_->generation()) return;
   slot->path.reset();
-  if (now_ns - slot->path_asked_ns < kAskIntervalNs) return;
+  if (slot->path_question != 0 ||
+      now_ns - slot->path_asked_ns < kAskIntervalNs) {
+    return;
+  }
   slot->path_asked_ns = now_ns;
   slot->path_generation = paths_->generation();
-  slot->path = paths_->Find(slot->config);
+  ask_path_(slot);
 }
 
 void Transmitter::SendKeepalive(TunnelSlot* slot) {

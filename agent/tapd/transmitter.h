@@ -5,10 +5,12 @@
 #define EOIP_TAPD_TRANSMITTER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/types/span.h"
-#include "tapd/path_finder.h"
+#include "tapd/path_monitor.h"
 #include "tapd/segment.h"
 #include "tapd/sockets.h"
 #include "tapd/tunnel.h"
@@ -20,8 +22,13 @@ class Transmitter {
  public:
   // Both must outlive the transmitter.
   explicit Transmitter(const RawSockets* sockets);
-  // Without, all packets go through the IP stack.
-  void UsePaths(PathFinder* paths) { paths_ = paths; }
+  // Sends on the paths of slots, which ask has to find for the generation that
+  // the slot has. Without, all packets go through the IP stack.
+  void UsePaths(const PathMonitor* monitor,
+                std::function<void(TunnelSlot*)> ask) {
+    paths_ = monitor;
+    ask_path_ = std::move(ask);
+  }
 
   // Reads what the TAP has, up to a fair share, and queues it. False: the link
   // is gone, nobody should poll it any more.
@@ -48,7 +55,8 @@ class Transmitter {
   bool MayUsePath(TunnelSlot* slot, uint8_t tos, bool dont_fragment);
   void UpdatePath(TunnelSlot* slot);
 
-  PathFinder* paths_ = nullptr;
+  const PathMonitor* paths_ = nullptr;
+  std::function<void(TunnelSlot*)> ask_path_;
   TxBatch batch_;
   // Frames stay here until they are sent.
   std::unique_ptr<uint8_t[]> arena_;

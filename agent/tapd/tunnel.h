@@ -40,6 +40,8 @@ struct TunnelSlot {
   std::optional<LinkPath> path;
   uint64_t path_generation = 0;
   int64_t path_asked_ns = 0;
+  // The question that has no answer yet, 0: none.
+  uint64_t path_question = 0;
   // When a packet has to go through the IP stack again.
   int64_t stack_due_ns = 0;
   // The home worker's only: it sends the keepalives and finds the peer dead.

@@ -33,11 +33,11 @@ constexpr int kMaxEvents = 64;
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(
     int index, const WorkerOptions& options) {
   std::unique_ptr<Worker> worker(new Worker(index, options));
-  EOIP_RETURN_IF_ERROR(worker->Init(options.fast_send));
+  EOIP_RETURN_IF_ERROR(worker->Init());
   return worker;
 }
 
-absl::Status Worker::Init(bool fast_send) {
+absl::Status Worker::Init() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!epoll_.valid() || !wake_.valid()) {
@@ -49,7 +49,7 @@ absl::Status Worker::Init(bool fast_send) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
     return ErrnoToStatus(errno, "start a worker");
   }
-  if (fast_send) {
+  if (paths_ != nullptr) {
     // The tunnels run without, just slower.
     const absl::Status status = OpenPaths();
     if (!status.ok()) LogWarning("no fast send path: ", status.message());
@@ -60,18 +60,52 @@ absl::Status Worker::Init(bool fast_send) {
 
 absl::Status Worker::OpenPaths() {
   EOIP_ASSIGN_OR_RETURN(UniqueFd packet, OpenPacketSocket());
-  EOIP_ASSIGN_OR_RETURN(std::unique_ptr<PathFinder> paths, PathFinder::Open());
+  EOIP_ASSIGN_OR_RETURN(std::unique_ptr<PathMonitor> monitor,
+                        PathMonitor::Open());
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kPathEvent;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, paths->monitor_fd(), &event) !=
-      0) {
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, monitor->fd(), &event) != 0) {
     return ErrnoToStatus(errno, "watch the routes");
   }
   sockets_.packet = std::move(packet);
-  paths_ = std::move(paths);
-  transmitter_.UsePaths(paths_.get());
+  path_monitor_ = std::move(monitor);
+  transmitter_.UsePaths(path_monitor_.get(),
+                        [this](TunnelSlot* slot) { AskPath(slot); });
   return absl::OkStatus();
+}
+
+void Worker::AskPath(TunnelSlot* slot) {
+  slot->path_question = ++last_path_question_;
+  path_questions_[slot->path_question] = slot;
+  paths_->Ask(slot->config, [this, question = slot->path_question,
+                             generation = slot->path_generation](
+                                std::optional<LinkPath> path) {
+    std::lock_guard lock(mu_);
+    path_answers_.push_back({question, generation, path});
+    const uint64_t one = 1;
+    [[maybe_unused]] ssize_t n = ::write(wake_.get(), &one, sizeof(one));
+  });
+}
+
+void Worker::TakePath(const PathAnswer& answer) {
+  const auto it = path_questions_.find(answer.question);
+  if (it == path_questions_.end()) return;
+  TunnelSlot* slot = it->second;
+  ForgetPath(slot);
+  // What changed while the kernel was asked may have changed the answer.
+  path_monitor_->Drain();
+  if (answer.generation == slot->path_generation &&
+      answer.generation == path_monitor_->generation()) {
+    slot->path = answer.path;
+  } else {
+    slot->path_generation = 0;
+  }
+}
+
+void Worker::ForgetPath(TunnelSlot* slot) {
+  path_questions_.erase(slot->path_question);
+  slot->path_question = 0;
 }
 
 Worker::~Worker() {
@@ -149,7 +183,7 @@ void Worker::HandleEvent(uint64_t data) {
   } else if (data == kV6Event) {
     ReceiveAll(sockets_.v6.get(), true);
   } else if (data == kPathEvent) {
-    paths_->Drain();
+    path_monitor_->Drain();
   } else {
     auto* slot = reinterpret_cast<TunnelSlot*>(data);
     if (!transmitter_.ReadTap(slot)) Unwatch(slot);
@@ -178,10 +212,13 @@ void Worker::RunCalls() {
   uint64_t count;
   [[maybe_unused]] ssize_t n = ::read(wake_.get(), &count, sizeof(count));
   std::vector<PendingCall*> calls;
+  std::vector<PathAnswer> answers;
   {
     std::lock_guard lock(mu_);
     calls.swap(calls_);
+    answers.swap(path_answers_);
   }
+  for (const PathAnswer& answer : answers) TakePath(answer);
   for (PendingCall* call : calls) {
     call->fn();
     // What a call has queued (the first keepalive) leaves before it returns.
@@ -313,6 +350,7 @@ void Worker::Change(TunnelSlot* slot, const TunnelConfig& config) {
   receiver_.table().Erase(slot->config);
   slot->config = config;
   slot->outer = MakeOuterHeader(config);
+  ForgetPath(slot);
   slot->path.reset();
   slot->path_generation = 0;
   slot->path_asked_ns = 0;
@@ -322,6 +360,7 @@ void Worker::Change(TunnelSlot* slot, const TunnelConfig& config) {
 
 void Worker::Remove(TunnelSlot* slot) {
   receiver_.table().Erase(slot->config);
+  ForgetPath(slot);
   Unwatch(slot);
   SetDeadline(slot, KeepaliveClock::kNever);
 }

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "base/unique_fd.h"
 #include "eoip/tapd/v1/handover.pb.h"
 #include "tapd/path_finder.h"
+#include "tapd/path_monitor.h"
 #include "tapd/poll_window.h"
 #include "tapd/receiver.h"
 #include "tapd/sockets.h"
@@ -34,8 +37,8 @@ namespace eoip::tapd {
 // What all workers have in common.
 struct WorkerOptions {
   int workers = 1;
-  // Past the IP stack where that is possible (link_path.h).
-  bool fast_send = true;
+  // Finds the ways past the IP stack (link_path.h); nullptr: none is used.
+  PathFinder* paths = nullptr;
   // See poll_window.h; 0: never poll.
   int64_t busy_poll_ns = 0;
 };
@@ -43,7 +46,8 @@ struct WorkerOptions {
 class Worker {
  public:
   // Starts the thread of worker number 0 <= index < options.workers.
-  // RESOURCE_EXHAUSTED: no descriptors.
+  // options.paths must have stopped before the worker goes. RESOURCE_EXHAUSTED:
+  // no descriptors.
   static absl::StatusOr<std::unique_ptr<Worker>> Start(
       int index, const WorkerOptions& options);
   // Stops the thread. Slots that are still there must outlive the worker.
@@ -97,10 +101,12 @@ class Worker {
   Worker(int index, const WorkerOptions& options)
       : index_(index),
         workers_(options.workers),
+        paths_(options.paths),
         transmitter_(&sockets_),
         poll_window_(options.busy_poll_ns) {}
-  absl::Status Init(bool fast_send);
+  absl::Status Init();
   absl::Status OpenPaths();
+  void AskPath(TunnelSlot* slot);
   void Run();
   // Polls, then sleeps, until there are events or a timer fires.
   int WaitForEvents(absl::Span<epoll_event> events);
@@ -109,6 +115,8 @@ class Worker {
   void ReceiveAll(int fd, bool ipv6);
   void RunTimers();
   void RunCalls();
+  // What was asked of the slot's path is not to be answered any more.
+  void ForgetPath(TunnelSlot* slot);
   absl::Status OpenSocket(UniqueFd* fd, bool wanted, uint64_t event,
                           absl::FunctionRef<absl::StatusOr<UniqueFd>()> open);
   absl::Status TakeSocket(UniqueFd* fd, UniqueFd taken, uint64_t event,
@@ -122,23 +130,34 @@ class Worker {
     absl::FunctionRef<void()> fn;
     bool done = false;
   };
+  struct PathAnswer {
+    uint64_t question;
+    uint64_t generation;
+    std::optional<LinkPath> path;
+  };
+  void TakePath(const PathAnswer& answer);
 
   const int index_;
   const int workers_;
+  PathFinder* const paths_;
   UniqueFd epoll_;
   UniqueFd wake_;
   RawSockets sockets_;
-  std::unique_ptr<PathFinder> paths_;
+  std::unique_ptr<PathMonitor> path_monitor_;
+  // Questions without an answer yet.
+  std::unordered_map<uint64_t, TunnelSlot*> path_questions_;
+  uint64_t last_path_question_ = 0;
   Receiver receiver_;
   Transmitter transmitter_;
   PollWindow poll_window_;
   std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
   bool stop_ = false;
 
-  // Guards calls_ with what they point to, and paused_.
+  // Guards calls_ with what they point to, path_answers_, and paused_.
   std::mutex mu_;
   std::condition_variable changed_;
   std::vector<PendingCall*> calls_;
+  std::vector<PathAnswer> path_answers_;
   bool paused_ = false;
   std::thread thread_;
 };
