@@ -12,8 +12,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <random>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/status.h"
 
 namespace eoip::tapd {
@@ -77,9 +79,11 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     EOIP_RETURN_IF_ERROR(CheckReplaceable(path));
   }
   // gRPC removes the name that it bound when it ends, whoever has it by then:
-  // the predecessor must not have bound the same.
-  const std::string temporary = successor ? absl::StrCat(path, ".", ::getpid())
-                                          : absl::StrCat(path, ".new");
+  // the predecessor must not have bound the same. (In containers both have the
+  // same process id.)
+  const std::string temporary =
+      successor ? absl::StrFormat("%s.%08x", path, std::random_device()())
+                : absl::StrCat(path, ".new");
   ::unlink(temporary.c_str());
 
   grpc::ServerBuilder builder;

@@ -33,8 +33,11 @@ class ControlServer {
   // successor, and taken by it before Publish.
   int lock_fd() const { return lock_.get(); }
   void HoldLock(UniqueFd lock) { lock_ = std::move(lock); }
-  // The successor has the path: it is left alone from now on.
-  void LeavePath() { bound_.clear(); }
+  // The successor has path and lock: they are left alone from now on.
+  void LeavePath() {
+    bound_.clear();
+    lock_.reset();
+  }
 
  private:
   ControlServer() = default;

@@ -14,6 +14,7 @@ namespace eoip::tapd {
 const char kUsage[] =
     R"(usage: eoip-tapd [--socket PATH] [--workers N] [--fast-send on|off]
                  [--busy-poll USEC] [--log-level LEVEL]
+                 [--replace on|off] [--ready-file PATH]
 
 Carries EoIP and EoIPv6 tunnels in user space, as eoip-agent tells it over a
 unix socket.
@@ -25,6 +26,10 @@ unix socket.
   --busy-poll USEC   look for packets up to this long before sleeping, where
                      they come that close together; 0 never (default 50)
   --log-level LEVEL  error, warning, info or debug (default info)
+  --replace on|off   if another eoip-tapd serves the socket, take over from it, in
+                     another container too, as a hot restart does; the other one
+                     then waits for its end (default off: that is an error)
+  --ready-file PATH  a file that exists while this process serves (default none)
   --take-over FD     for its own use: take over from the process at the other
                      end of the descriptor
 
@@ -69,6 +74,21 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value,
           absl::StrCat("--fast-send ", value, ": must be on or off"));
     }
     flags->fast_send = value == "on";
+    return absl::OkStatus();
+  }
+  if (name == "replace") {
+    if (value != "on" && value != "off") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--replace ", value, ": must be on or off"));
+    }
+    flags->replace = value == "on";
+    return absl::OkStatus();
+  }
+  if (name == "ready-file") {
+    if (value.empty()) {
+      return absl::InvalidArgumentError("--ready-file: must be a path");
+    }
+    flags->ready_file = std::string(value);
     return absl::OkStatus();
   }
   if (name == "busy-poll") {

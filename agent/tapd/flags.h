@@ -17,6 +17,10 @@ struct Flags {
   std::string log_level = "info";
   // Descriptor to the predecessor of a hot restart, -1: there is none.
   int take_over = -1;
+  // Take over from whoever serves the socket.
+  bool replace = false;
+  // Exists while this process serves; empty: none.
+  std::string ready_file;
   bool help = false;
   bool version = false;
 };

@@ -63,6 +63,10 @@ class Forwarder {
   // links are left alone for good. The threads stay paused: the process must
   // end without destroying the forwarder.
   void HandedOver();
+  // After that, where the process lives on: closes the descriptors that it
+  // shares with the other one, whose links would not go while they are open.
+  // Nothing may be called any more.
+  void CloseShared();
 
   // The successor's side, of a forwarder without tunnels. What can fail comes
   // first: Prepare touches nothing but the descriptors, which it takes.

@@ -63,6 +63,13 @@ void Forwarder::HandedOver() {
   phase_changed_.notify_all();
 }
 
+void Forwarder::CloseShared() {
+  std::lock_guard lock(mu_);
+  for (auto& worker : workers_) worker->CloseShared();
+  // The workers are paused for good and will not look for them.
+  tunnels_.clear();
+}
+
 absl::StatusOr<std::vector<Forwarder::Running>> Forwarder::Prepare(
     const HandoverState& state, std::vector<UniqueFd>* descriptors) {
   std::vector<Running> prepared;

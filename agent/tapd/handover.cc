@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tapd/handover.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +21,70 @@ namespace {
 // Common are milliseconds.
 constexpr absl::Duration kTimeout = absl::Seconds(2);
 
+absl::StatusOr<sockaddr_un> AddressOf(const std::string& socket) {
+  const std::string path = absl::StrCat(socket, ".handover");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--socket ", socket, ": the path is too long"));
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  return address;
+}
+
 }  // namespace
+
+absl::Status HandoverListener::Open(const std::string& socket) {
+  EOIP_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(socket));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  // One that nobody listens at, or the predecessor's.
+  ::unlink(address.sun_path);
+  const mode_t mask = ::umask(0177);
+  const bool bound =
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+             sizeof(address)) == 0;
+  const int error = errno;
+  ::umask(mask);
+  if (!bound || ::listen(fd.get(), 1) != 0) {
+    return ErrnoToStatus(bound ? errno : error,
+                         absl::StrCat("listen at ", address.sun_path));
+  }
+  fd_ = std::move(fd);
+  path_ = address.sun_path;
+  return absl::OkStatus();
+}
+
+HandoverListener::~HandoverListener() {
+  if (fd_.valid() && !path_.empty()) ::unlink(path_.c_str());
+}
+
+absl::StatusOr<UniqueFd> HandoverListener::Connect(const std::string& socket) {
+  EOIP_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(socket));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof(address)) == 0) {
+    return fd;
+  }
+  if (errno == ENOENT || errno == ECONNREFUSED) return UniqueFd();
+  return ErrnoToStatus(errno, absl::StrCat("connect to ", address.sun_path));
+}
+
+absl::StatusOr<Predecessor> Predecessor::Accept(
+    const HandoverListener& listener) {
+  UniqueFd fd(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  if (!fd.valid() ||
+      ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return ErrnoToStatus(errno, "accept a successor");
+  }
+  if (peer.uid != 0 && peer.uid != ::geteuid()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("a process of user ", peer.uid, " may not take over"));
+  }
+  return Predecessor(HandoverChannel(std::move(fd), kTimeout));
+}
 
 absl::StatusOr<Predecessor> Predecessor::Start(const Starter& starter) {
   EOIP_ASSIGN_OR_RETURN(auto ends, HandoverChannel::MakePair());

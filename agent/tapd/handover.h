@@ -5,6 +5,7 @@
 #define EOIP_TAPD_HANDOVER_H_
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,11 +28,39 @@ struct Parts {
   ControlServer* server;
 };
 
+// Where processes that this one did not start ask to be its successor: the
+// socket's path with ".handover" behind, mode 0600.
+class HandoverListener {
+ public:
+  HandoverListener() = default;
+  HandoverListener(HandoverListener&&) = default;
+  // Removes the path.
+  ~HandoverListener();
+
+  absl::Status Open(const std::string& socket);
+  // -1: not open.
+  int fd() const { return fd_.get(); }
+  // The successor has the path: it is left alone from now on.
+  void LeavePath() { path_.clear(); }
+
+  // The other end: a channel to the process that serves the socket; none if
+  // there is no such process. UNAVAILABLE: it does not listen.
+  static absl::StatusOr<UniqueFd> Connect(const std::string& socket);
+
+ private:
+  UniqueFd fd_;
+  std::string path_;
+};
+
 // The predecessor's side.
 class Predecessor {
  public:
   // Has a successor started and returns at once.
   static absl::StatusOr<Predecessor> Start(const Starter& starter);
+
+  // Of a process that asked for it at the listener. PERMISSION_DENIED: it is
+  // neither this user's nor root's.
+  static absl::StatusOr<Predecessor> Accept(const HandoverListener& listener);
 
   // Readable when GiveTo can be called without waiting.
   int fd() const { return channel_.fd(); }

@@ -38,38 +38,101 @@ namespace {
 // How long a successor may take to start.
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 
+// A file that exists while this process serves: for probes, which may see
+// another one's socket at the same path.
+class ReadyFile {
+ public:
+  // path empty: no file.
+  explicit ReadyFile(std::string path) : path_(std::move(path)) {}
+  ~ReadyFile() {
+    if (created_) Remove();
+  }
+
+  absl::Status Create() {
+    if (path_.empty()) return absl::OkStatus();
+    const UniqueFd fd(::open(
+        path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+    created_ = fd.valid();
+    if (created_) return absl::OkStatus();
+    return ErrnoToStatus(errno, absl::StrCat("--ready-file ", path_));
+  }
+  void Remove() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+
+ private:
+  const std::string path_;
+  bool created_ = false;
+};
+
 // Runs until a signal ends it or a successor has taken over.
 class Daemon {
  public:
-  Daemon(const Parts& parts, Starter starter, UniqueFd signals)
+  enum class End { kStopped, kReplaced, kReplacedFromOutside };
+
+  Daemon(const Parts& parts, Starter starter, HandoverListener listener,
+         UniqueFd signals)
       : parts_(parts),
         starter_(std::move(starter)),
+        listener_(std::move(listener)),
         signals_(std::move(signals)) {}
 
-  // The signal; 0: a successor has taken over.
-  int Run() {
+  End Run() {
     while (true) {
-      pollfd fds[2] = {{signals_.get(), POLLIN, 0},
-                       {successor_ ? successor_->fd() : -1, POLLIN, 0}};
+      // One successor at a time.
+      pollfd fds[3] = {{signals_.get(), POLLIN, 0},
+                       {successor_ ? successor_->fd() : -1, POLLIN, 0},
+                       {successor_ ? -1 : listener_.fd(), POLLIN, 0}};
       int timeout_ms = -1;
       if (successor_) {
         timeout_ms = static_cast<int>(std::max<int64_t>(
             0, absl::ToInt64Milliseconds(successor_due_ - absl::Now())));
       }
-      const int n = ::poll(fds, 2, timeout_ms);
+      const int n = ::poll(fds, 3, timeout_ms);
       if (n < 0) continue;
-      if (successor_ && (fds[1].revents != 0 || n == 0) && HandOver()) return 0;
-      signalfd_siginfo info;
-      if (fds[0].revents == 0 ||
-          ::read(signals_.get(), &info, sizeof(info)) != sizeof(info)) {
-        continue;
+      if (successor_ && (fds[1].revents != 0 || n == 0) && HandOver()) {
+        return from_outside_ ? End::kReplacedFromOutside : End::kReplaced;
       }
-      if (info.ssi_signo != SIGUSR2) return static_cast<int>(info.ssi_signo);
-      StartSuccessor();
+      if (fds[2].revents != 0) AcceptSuccessor();
+      const int signal_number = fds[0].revents != 0 ? ReadSignal() : 0;
+      if (signal_number == SIGUSR2) {
+        StartSuccessor();
+      } else if (signal_number != 0) {
+        LogInfo("stopped by signal ", signal_number);
+        return End::kStopped;
+      }
+    }
+  }
+
+  // Until the process is told to end.
+  void AwaitStop() {
+    while (true) {
+      pollfd fd{signals_.get(), POLLIN, 0};
+      if (::poll(&fd, 1, -1) < 0) continue;
+      const int signal_number = ReadSignal();
+      if (signal_number != 0 && signal_number != SIGUSR2) return;
     }
   }
 
  private:
+  // 0: there is none.
+  int ReadSignal() {
+    signalfd_siginfo info;
+    if (::read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return 0;
+    return static_cast<int>(info.ssi_signo);
+  }
+
+  void AcceptSuccessor() {
+    absl::StatusOr<Predecessor> asked = Predecessor::Accept(listener_);
+    if (!asked.ok()) {
+      LogWarning("hot restart: ", asked.status().message());
+      return;
+    }
+    successor_ = *std::move(asked);
+    successor_due_ = absl::Now() + kStartTimeout;
+    from_outside_ = true;
+  }
+
   void StartSuccessor() {
     if (successor_) {
       LogWarning("hot restart: one is going on already");
@@ -85,6 +148,7 @@ class Daemon {
     }
     if (!status.ok()) LogError("hot restart: ", status.message());
     successor_due_ = absl::Now() + kStartTimeout;
+    from_outside_ = false;
   }
 
   bool HandOver() {
@@ -95,6 +159,12 @@ class Daemon {
                pid.status().message());
       return false;
     }
+    listener_.LeavePath();
+    if (from_outside_) {
+      // It has service manager and process ids of its own.
+      LogInfo("hot restart: another service's process has taken over");
+      return true;
+    }
     ::sd_notifyf(0, "MAINPID=%d", static_cast<int>(*pid));
     LogInfo("hot restart: process ", *pid, " has taken over");
     return true;
@@ -102,8 +172,10 @@ class Daemon {
 
   const Parts parts_;
   const Starter starter_;
+  HandoverListener listener_;
   const UniqueFd signals_;
   std::optional<Predecessor> successor_;
+  bool from_outside_ = false;
   absl::Time successor_due_;
 };
 
@@ -136,10 +208,14 @@ std::vector<std::string> SuccessorArgs(const std::vector<std::string>& args) {
 
 absl::Status Serve(const Flags& flags, const std::vector<std::string>& args) {
   UniqueFd predecessor(flags.take_over);
-  const bool successor = predecessor.valid();
-  if (successor && ::fcntl(predecessor.get(), F_SETFD, FD_CLOEXEC) != 0) {
+  // Of this one's own service: it tells systemd.
+  const bool same_service = predecessor.valid();
+  if (same_service && ::fcntl(predecessor.get(), F_SETFD, FD_CLOEXEC) != 0) {
     return ErrnoToStatus(errno, absl::StrCat("--take-over ", flags.take_over));
   }
+  ReadyFile ready(flags.ready_file);
+  // What an earlier process left, if that is not the predecessor.
+  if (!same_service) ready.Remove();
   EOIP_ASSIGN_OR_RETURN(Starter starter,
                         Starter::Fork(ProgramPath(), SuccessorArgs(args)));
   EOIP_ASSIGN_OR_RETURN(UniqueFd signals, OpenSignals());
@@ -147,6 +223,10 @@ absl::Status Serve(const Flags& flags, const std::vector<std::string>& args) {
   ::mallopt(M_ARENA_MAX, 2);
 
   EOIP_RETURN_IF_ERROR(Confine());
+  if (!same_service && flags.replace) {
+    EOIP_ASSIGN_OR_RETURN(predecessor, HandoverListener::Connect(flags.socket));
+  }
+  const bool successor = predecessor.valid();
   EOIP_ASSIGN_OR_RETURN(auto forwarder,
                         Forwarder::Start({flags.workers, flags.fast_send,
                                           int64_t{flags.busy_poll_us} * 1000}));
@@ -160,22 +240,35 @@ absl::Status Serve(const Flags& flags, const std::vector<std::string>& args) {
   } else {
     EOIP_RETURN_IF_ERROR(server->Publish());
   }
-  LogInfo("eoip-tapd ", EOIP_VERSION_STRING, " serves ", flags.socket);
-  // The predecessor tells systemd of a successor.
-  if (!successor) ::sd_notify(0, "READY=1");
-  Daemon daemon(parts, std::move(starter), std::move(signals));
-  const int signal_number = daemon.Run();
-  if (signal_number == 0) {
-    // Destructors would take the links away.
-    server.reset();
-    ::_exit(0);
+  HandoverListener listener;
+  absl::Status status = listener.Open(flags.socket);
+  if (status.ok()) status = ready.Create();
+  if (!status.ok()) {
+    // A successor carries traffic by now.
+    if (!successor) return status;
+    LogError(status.message());
   }
-  ::sd_notify(0, "STOPPING=1");
-  service.StopChanges();
+  LogInfo("eoip-tapd ", EOIP_VERSION_STRING, " serves ", flags.socket);
+  if (!same_service) ::sd_notify(0, "READY=1");
+  Daemon daemon(parts, std::move(starter), std::move(listener),
+                std::move(signals));
+  const Daemon::End end = daemon.Run();
+  if (end == Daemon::End::kStopped) {
+    ::sd_notify(0, "STOPPING=1");
+    service.StopChanges();
+    server.reset();
+    forwarder.reset();
+    return absl::OkStatus();
+  }
   server.reset();
-  forwarder.reset();
-  LogInfo("stopped by signal ", signal_number);
-  return absl::OkStatus();
+  if (end == Daemon::End::kReplacedFromOutside) {
+    // Whoever started this one would start another if it ended by itself.
+    ready.Remove();
+    forwarder->CloseShared();
+    daemon.AwaitStop();
+  }
+  // Destructors would take the links away.
+  ::_exit(0);
 }
 
 int Main(const std::vector<std::string>& args) {

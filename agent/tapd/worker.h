@@ -88,6 +88,8 @@ class Worker {
   // counters, the sockets' descriptors in *descriptors, whose numbers go on
   // from what is in it.
   void FillHandover(v1::WorkerHandover* out, std::vector<int>* descriptors);
+  // While it is paused, for good.
+  void CloseShared() { sockets_ = RawSockets(); }
   // Goes on with what another process had. The sockets must be open ones of
   // the same worker.
   absl::Status Adopt(const v1::WorkerHandover& from, RawSockets sockets);
