@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -104,6 +105,13 @@ TunnelReading ReadingFromTapd(const tapd::v1::TapTunnel& tunnel) {
   reading.counters.rx_keepalives = from.rx_keepalives();
   reading.counters.tx_keepalives = from.tx_keepalives();
   reading.counters.drops.insert(from.drops().begin(), from.drops().end());
+  for (const auto& [name, count] :
+       {std::pair{"tx_super_frames", from.tx_super_frames()},
+        std::pair{"rx_super_frames", from.rx_super_frames()},
+        std::pair{"rx_mss_clamped", from.rx_clamped()},
+        std::pair{"tx_fast_packets", from.tx_fast_packets()}}) {
+    if (count > 0) reading.counters.details[name] = count;
+  }
   reading.last_heard = LastHeard(tunnel);
   reading.peer_up = tunnel.peer_up();
   return reading;

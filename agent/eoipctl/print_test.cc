@@ -37,6 +37,7 @@ std::unique_ptr<v1::Tunnel> MakeTunnel() {
   status->mutable_counters()->set_rx_packets(5);
   (*status->mutable_counters()->mutable_drops())["bad_length"] = 3;
   (*status->mutable_counters()->mutable_drops())["wrong_source"] = 4;
+  (*status->mutable_counters()->mutable_details())["tx_super_frames"] = 6;
   return tunnel;
 }
 
@@ -125,8 +126,8 @@ TEST(FormatOne, ShowsEveryPropertyAndTheStatus) {
   for (const char* line :
        {"name:", "kind:", "eoip\n", "remote-address:", "tunnel-id:",
         "PEER_DOWN\n", "  effective-mtu:", "    rx-packets:",
-        "    drops.bad_length:   3\n    drops.wrong_source: 4\n",
-        "networks/lan\n"}) {
+        "    drops.bad_length:        3\n    drops.wrong_source:      4\n",
+        "    details.tx_super_frames: 6\n", "networks/lan\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(text, HasSubstr("2027-01-15T07:57:30Z (2m ago)\n"));

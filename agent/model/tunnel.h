@@ -101,10 +101,13 @@ struct TunnelConfig {
 TunnelConfig ResolveTunnel(const TunnelSpec& spec, absl::string_view node,
                            uint32_t underlay_ifindex);
 
+// The names of drops and details are those of Counters in tunnel.proto; one
+// that is 0 is left out.
 struct TunnelCounters {
   uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
   uint64_t rx_keepalives = 0, tx_keepalives = 0;
   std::map<std::string, uint64_t> drops;
+  std::map<std::string, uint64_t> details;
 };
 
 // A tunnel as a datapath reports it.

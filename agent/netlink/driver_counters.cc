@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +78,24 @@ absl::StatusOr<std::map<std::string, uint64_t>> ReadDriverCounters(
         values.get()->data[i];
   }
   return counters;
+}
+
+void AddDriverCounters(const std::map<std::string, uint64_t>& from,
+                       TunnelCounters& to) {
+  static constexpr absl::string_view kDetails[] = {
+      "rx_mss_clamped", "rx_icmp_errors", "tx_keepalive_errors", "tx_gso_split",
+      "tx_gso_soft"};
+  for (const auto& [name, value] : from) {
+    if (name == "rx_keepalives") {
+      to.rx_keepalives = value;
+    } else if (name == "tx_keepalives") {
+      to.tx_keepalives = value;
+    } else if (value > 0) {
+      const bool detail = std::count(std::begin(kDetails), std::end(kDetails),
+                                     absl::string_view(name)) > 0;
+      (detail ? to.details : to.drops)[name] = value;
+    }
+  }
 }
 
 }  // namespace eoip

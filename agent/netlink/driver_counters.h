@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "model/tunnel.h"
 
 namespace eoip {
 
@@ -16,6 +17,11 @@ namespace eoip {
 // namespace. NOT_FOUND: no such link.
 absl::StatusOr<std::map<std::string, uint64_t>> ReadDriverCounters(
     int fd, const std::string& link);
+
+// Turns the module's counters into a tunnel's: keepalives, details, and drops,
+// which is also what one of an unknown name is taken for. Pure.
+void AddDriverCounters(const std::map<std::string, uint64_t>& from,
+                       TunnelCounters& to);
 
 }  // namespace eoip
 

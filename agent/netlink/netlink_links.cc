@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -20,28 +19,6 @@ namespace {
 constexpr int kDumpTries = 8;
 // Up to so many links are cheaper to ask for one by one than to list.
 constexpr size_t kMaxSingleReads = 16;
-
-// Counters of the module that count no drop.
-const std::set<absl::string_view>& NoDrops() {
-  static const auto* const kNames = new std::set<absl::string_view>(
-      {"rx_mss_clamped", "rx_icmp_errors", "tx_keepalive_errors",
-       "tx_gso_split", "tx_gso_soft"});
-  return *kNames;
-}
-
-// Turns the driver's counters into ours; unknown ones are drops by cause.
-void AddDriverCounters(const std::map<std::string, uint64_t>& from,
-                       TunnelCounters& to) {
-  for (const auto& [name, value] : from) {
-    if (name == "rx_keepalives") {
-      to.rx_keepalives = value;
-    } else if (name == "tx_keepalives") {
-      to.tx_keepalives = value;
-    } else if (NoDrops().count(name) == 0) {
-      to.drops[name] = value;
-    }
-  }
-}
 
 constexpr char kNoVlans[] =
     "this kernel was built without CONFIG_BRIDGE_VLAN_FILTERING";

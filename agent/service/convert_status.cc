@@ -199,6 +199,9 @@ v1::Counters ToProto(const TunnelCounters& counters) {
   for (const auto& [cause, count] : counters.drops) {
     (*proto.mutable_drops())[cause] = count;
   }
+  for (const auto& [name, count] : counters.details) {
+    (*proto.mutable_details())[name] = count;
+  }
   return proto;
 }
 

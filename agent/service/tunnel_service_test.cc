@@ -297,6 +297,7 @@ TEST_F(TunnelServiceTest, GetAndListShowCountersReadAtOnce) {
   TunnelReading reading;
   reading.counters.rx_packets = 7;
   reading.counters.drops["rx_bad_length"] = 2;
+  reading.counters.details["rx_super_frames"] = 3;
   reading.last_heard = absl::Seconds(5);
   applier_->SetReadings({{"t1", reading}});
   v1::ListTunnelsResponse list;
@@ -308,6 +309,7 @@ TEST_F(TunnelServiceTest, GetAndListShowCountersReadAtOnce) {
   v1::Tunnel one;
   ASSERT_THAT(Get("tunnels/t1", &one), IsOk());
   EXPECT_EQ(one.status().counters().drops().at("rx_bad_length"), 2u);
+  EXPECT_EQ(one.status().counters().details().at("rx_super_frames"), 3u);
   const int64_t age =
       absl::ToUnixSeconds(absl::Now()) - one.status().last_heard().seconds();
   EXPECT_GE(age, 4);
