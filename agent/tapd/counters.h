@@ -82,15 +82,18 @@ struct TunnelCounters {
 struct BatchCounters {
   static constexpr int kSizes = 8;
 
-  // A system call with n > 0 packets.
-  void Add(uint64_t n) {
+  // A system call with n > 0 packets, of `size` bytes behind the outer IP
+  // headers.
+  void Add(uint64_t n, uint64_t size) {
     batches.Add(1);
     packets.Add(n);
+    bytes.Add(size);
     sizes[std::min(static_cast<int>(std::bit_width(n)) - 1, kSizes - 1)].Add(1);
   }
 
   Counter batches;
   Counter packets;
+  Counter bytes;
   // Batches of 2^i to 2^(i+1) - 1 packets; the last one takes all larger ones.
   std::array<Counter, kSizes> sizes;
 };

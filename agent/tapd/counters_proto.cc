@@ -53,6 +53,8 @@ void FillWorkerInfo(const BatchCounters& rx, const BatchCounters& tx,
   out->set_rx_packets(rx.packets.Get());
   out->set_tx_batches(tx.batches.Get());
   out->set_tx_packets(tx.packets.Get());
+  out->set_rx_bytes(rx.bytes.Get());
+  out->set_tx_bytes(tx.bytes.Get());
   for (const Counter& count : rx.sizes) out->add_rx_batch_sizes(count.Get());
   for (const Counter& count : tx.sizes) out->add_tx_batch_sizes(count.Get());
 }
@@ -63,6 +65,8 @@ void RestoreWorkerInfo(const v1::WorkerInfo& info, BatchCounters* rx,
   rx->packets.Add(info.rx_packets());
   tx->batches.Add(info.tx_batches());
   tx->packets.Add(info.tx_packets());
+  rx->bytes.Add(info.rx_bytes());
+  tx->bytes.Add(info.tx_bytes());
   for (size_t i = 0; i < rx->sizes.size(); ++i) {
     const int at = static_cast<int>(i);
     if (at < info.rx_batch_sizes_size()) {

@@ -260,10 +260,11 @@ void Forwarder::FillInfo(v1::Info* info) {
   info->set_tunnels(static_cast<uint32_t>(tunnels_.size()));
   info->set_workers(static_cast<uint32_t>(workers_.size()));
   for (const auto& worker : workers_) {
-    AddDrops(worker->drops(), info->mutable_drops());
     v1::WorkerInfo* out = info->add_worker_info();
-    FillWorkerInfo(worker->rx(), worker->tx(), out);
-    AddDrops(worker->drops(), out->mutable_drops());
+    worker->FillInfo(out);
+    for (const auto& [cause, count] : out->drops()) {
+      (*info->mutable_drops())[cause] += count;
+    }
   }
 }
 

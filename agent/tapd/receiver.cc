@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "tapd/clamp_mss.h"
 #include "tapd/inner_frame.h"
@@ -110,7 +111,7 @@ int Receiver::Receive(int fd, bool ipv6) {
   }
   // The buffers are used again by the next batch.
   coalescer_.Flush(WriteTap);
-  counters_.Add(static_cast<uint64_t>(n));
+  counters_.Add(static_cast<uint64_t>(n), std::exchange(batch_bytes_, 0));
   ReadOverrun(b.messages[n - 1].msg_hdr, ipv6);
   b.Reset(n);
   return n;
@@ -153,6 +154,7 @@ void Receiver::HandleV6(const msghdr& message, absl::Span<uint8_t> payload,
 
 void Receiver::Handle(const OuterInfo& outer, absl::Span<uint8_t> payload,
                       int64_t now_ns) {
+  batch_bytes_ += payload.size();
   // A tunnel runs between two hosts, whatever the sender's address is.
   if (outer.ipv6 ? outer.destination[0] == 0xff : outer.destination[0] >= 224) {
     drops_.Add(Drop::kWrongLocal);

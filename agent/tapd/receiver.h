@@ -67,6 +67,7 @@ class Receiver {
   DemuxTable<TunnelSlot> table_;
   DropCounters drops_;
   BatchCounters counters_;
+  uint64_t batch_bytes_ = 0;  // of the batch that is being handled
   Coalescer coalescer_;
   // Packets that the kernel dropped as the socket was full, per family.
   std::array<uint32_t, 2> overrun_seen_{};

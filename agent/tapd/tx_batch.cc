@@ -125,7 +125,6 @@ void TxBatch::Flush() {
         ::sendmmsg(fd, &messages_[at], static_cast<unsigned int>(end - at), 0);
     if (sent > 0) {
       CountSent(at, static_cast<size_t>(sent));
-      counters_.Add(static_cast<uint64_t>(sent));
       at += static_cast<size_t>(sent);
       waited = false;
       continue;
@@ -145,6 +144,7 @@ void TxBatch::Flush() {
 }
 
 void TxBatch::CountSent(size_t first, size_t count) {
+  uint64_t bytes = 0;
   for (size_t i = first; i < first + count; ++i) {
     const Packet& packet = (*packets_)[i];
     TunnelCounters& counters = packet.slot->counters;
@@ -155,8 +155,11 @@ void TxBatch::CountSent(size_t first, size_t count) {
       if (packet.fd == sockets_->packet.get()) counters.tx_fast_packets.Add(1);
       counters.tx_bytes.Add(packet.frame_size);
     }
+    bytes += packet.frame_size +
+             (packet.slot->config.ipv6 ? EOIP6_HLEN : EOIP4_HLEN);
     packet.slot->tunnel->SetSendErrno(0);
   }
+  counters_.Add(count, bytes);
 }
 
 void TxBatch::CountFailed(size_t index, int error) {

@@ -150,6 +150,7 @@ void Worker::Run() {
 int Worker::WaitForEvents(absl::Span<epoll_event> events) {
   const int size = static_cast<int>(events.size());
   if (!poll_window_.enabled()) {
+    waits_.Add(1);
     return ::epoll_wait(epoll_.get(), events.data(), size, TimeoutMs());
   }
   while (true) {
@@ -159,10 +160,12 @@ int Worker::WaitForEvents(absl::Span<epoll_event> events) {
       poll_window_.Worked(now_ns);
       return n;
     }
+    idle_polls_.Add(1);
     if (!poll_window_.Open(now_ns)) break;
     ::sched_yield();
     poll_window_.Yielded(now_ns, NowNs());
   }
+  waits_.Add(1);
   const int64_t from_ns = NowNs();
   const int n = ::epoll_wait(epoll_.get(), events.data(), size, TimeoutMs());
   poll_window_.Slept(from_ns, NowNs());
@@ -365,6 +368,13 @@ void Worker::Remove(TunnelSlot* slot) {
   SetDeadline(slot, KeepaliveClock::kNever);
 }
 
+void Worker::FillInfo(v1::WorkerInfo* out) const {
+  FillWorkerInfo(receiver_.counters(), transmitter_.counters(), out);
+  out->set_waits(waits_.Get());
+  out->set_idle_polls(idle_polls_.Get());
+  AddDrops(receiver_.drops(), out->mutable_drops());
+}
+
 void Worker::FillHandover(v1::WorkerHandover* out,
                           std::vector<int>* descriptors) {
   const auto add = [descriptors](const UniqueFd& fd) {
@@ -377,14 +387,17 @@ void Worker::FillHandover(v1::WorkerHandover* out,
   out->set_v4_overrun(receiver_.overrun_seen(false));
   out->set_v6_overrun(receiver_.overrun_seen(true));
   out->set_next_ip_id(transmitter_.batch().next_ip_id());
-  AddDrops(drops(), out->mutable_drops());
-  FillWorkerInfo(rx(), tx(), out->mutable_info());
+  // A successor of an older version looks for the drops here.
+  AddDrops(receiver_.drops(), out->mutable_drops());
+  FillInfo(out->mutable_info());
 }
 
 absl::Status Worker::Adopt(const v1::WorkerHandover& from, RawSockets sockets) {
   RestoreDrops(from.drops(), &receiver_.drops());
   RestoreWorkerInfo(from.info(), &receiver_.counters(),
                     &transmitter_.batch().counters());
+  waits_.Add(from.info().waits());
+  idle_polls_.Add(from.info().idle_polls());
   transmitter_.batch().set_next_ip_id(static_cast<uint16_t>(from.next_ip_id()));
   sockets_.v4_df = std::move(sockets.v4_df);
   if (sockets.v4.valid()) {

@@ -63,11 +63,8 @@ class Worker {
   void Pause();
   void Resume();
 
-  // Packets of no tunnel; packets per system call. Any thread.
-  const DropCounters& drops() const { return receiver_.drops(); }
-
-  const BatchCounters& rx() const { return receiver_.counters(); }
-  const BatchCounters& tx() const { return transmitter_.counters(); }
+  // What it has done so far. Any thread.
+  void FillInfo(v1::WorkerInfo* out) const;
 
   // From here on: inside Call only.
 
@@ -152,6 +149,8 @@ class Worker {
   Receiver receiver_;
   Transmitter transmitter_;
   PollWindow poll_window_;
+  Counter waits_;
+  Counter idle_polls_;
   std::set<std::pair<int64_t, TunnelSlot*>> deadlines_;
   bool stop_ = false;
 
