@@ -4,6 +4,7 @@
 // purpose; tests/netns runs the same program on a real kernel.
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <string>
 #include <thread>
@@ -15,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "netlink/fake_links.h"
+#include "reconcile/memory_store.h"
 #include "reconcile/reconcile_worker.h"
 
 namespace eoip {
@@ -27,102 +29,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr absl::Duration kDeadline = absl::Seconds(10);
-
-class MemoryStore : public Store {
- public:
-  absl::StatusOr<std::string> PutTunnel(const TunnelSpec& spec) override {
-    absl::MutexLock lock(&mutex_);
-    return Put(desired_.tunnels, spec.id, spec);
-  }
-  absl::StatusOr<std::string> PutNetwork(const NetworkSpec& spec) override {
-    absl::MutexLock lock(&mutex_);
-    return Put(desired_.networks, spec.id, spec);
-  }
-  absl::StatusOr<std::string> PutAttachment(
-      const AttachmentSpec& spec) override {
-    absl::MutexLock lock(&mutex_);
-    return Put(desired_.attachments, AttachmentKey{spec.network, spec.id},
-               spec);
-  }
-  absl::Status DeleteTunnel(const std::string& id) override {
-    absl::MutexLock lock(&mutex_);
-    desired_.tunnels.erase(id);
-    return absl::OkStatus();
-  }
-  absl::Status DeleteNetwork(const std::string& id) override {
-    absl::MutexLock lock(&mutex_);
-    desired_.networks.erase(id);
-    return absl::OkStatus();
-  }
-  absl::Status DeleteAttachment(const AttachmentKey& key,
-                                const std::string& etag) override {
-    absl::MutexLock lock(&mutex_);
-    auto it = desired_.attachments.find(key);
-    if (it != desired_.attachments.end() &&
-        (etag.empty() || it->second->etag == etag)) {
-      desired_.attachments.erase(it);
-    }
-    return absl::OkStatus();
-  }
-  absl::StatusOr<std::vector<std::string>> DeleteUnusedNetwork(
-      const std::string& id) override {
-    absl::MutexLock lock(&mutex_);
-    std::vector<std::string> deleted;
-    const auto network = desired_.networks.find(id);
-    if (network == desired_.networks.end()) return deleted;
-    for (const auto& [key, record] : desired_.attachments) {
-      if (key.network == id) return deleted;
-    }
-    for (const PortSpec& port : network->second->spec.ports) {
-      if (desired_.tunnels.erase(port.tunnel) > 0) {
-        deleted.push_back(port.tunnel);
-      }
-    }
-    desired_.networks.erase(network);
-    return deleted;
-  }
-  Desired Snapshot() const override {
-    absl::MutexLock lock(&mutex_);
-    return desired_;
-  }
-  std::shared_ptr<const TunnelRecord> GetTunnel(
-      const std::string& id) const override {
-    absl::MutexLock lock(&mutex_);
-    return Find(desired_.tunnels, id);
-  }
-  std::shared_ptr<const NetworkRecord> GetNetwork(
-      const std::string& id) const override {
-    absl::MutexLock lock(&mutex_);
-    return Find(desired_.networks, id);
-  }
-  std::shared_ptr<const AttachmentRecord> GetAttachment(
-      const AttachmentKey& key) const override {
-    absl::MutexLock lock(&mutex_);
-    return Find(desired_.attachments, key);
-  }
-  std::vector<SetAside> set_aside() const override { return {}; }
-  void Protect(const std::string& link) {
-    absl::MutexLock lock(&mutex_);
-    desired_.protected_links.push_back(link);
-  }
-
- private:
-  template <typename Map, typename Key, typename Spec>
-  std::string Put(Map& map, const Key& key, const Spec& spec) {
-    std::string etag = absl::StrCat(++etags_);
-    map[key] = std::make_shared<Record<Spec>>(Record<Spec>{spec, etag});
-    return etag;
-  }
-  template <typename Map, typename Key>
-  typename Map::mapped_type Find(const Map& map, const Key& key) const {
-    auto it = map.find(key);
-    return it == map.end() ? nullptr : it->second;
-  }
-
-  mutable absl::Mutex mutex_;
-  Desired desired_;
-  int etags_ = 0;
-};
 
 TunnelSpec Tunnel(const std::string& id, uint32_t tunnel_id = 1) {
   TunnelSpec spec;
@@ -400,6 +306,29 @@ TEST_F(ReconcileTest, EveryFailurePointConverges) {
     worker_.reset();
     kernel_.faults().Clear();
   }
+}
+
+TEST_F(ReconcileTest, CountsPassesByDurationAndFailures) {
+  Start();
+  const auto passes = [&] { return worker_->Report().passes; };
+  const auto total = [](const PassReport& report) {
+    return std::accumulate(report.durations.begin(), report.durations.end(),
+                           uint64_t{0});
+  };
+  ASSERT_TRUE(Apply("networks/lan").ok());
+  const PassReport before = passes();
+  EXPECT_GE(total(before), 1u);
+  EXPECT_GT(before.seconds, 0);
+  EXPECT_EQ(before.failed, 0u);
+  EXPECT_EQ(before.failures, 0u);
+  store_.PutTunnel(Tunnel("eoip1")).IgnoreError();
+  kernel_.faults().FailNth(1, absl::InternalError("no"));
+  ASSERT_TRUE(Apply("tunnels/eoip1").ok());
+  const PassReport after = passes();
+  EXPECT_GT(total(after), total(before));
+  EXPECT_GE(after.seconds, before.seconds);
+  EXPECT_EQ(after.failed, 0u);
+  EXPECT_GE(after.failures, 1u);
 }
 
 TEST_F(ReconcileTest, StopAnswersThoseThatWait) {

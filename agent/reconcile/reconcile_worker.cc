@@ -157,42 +157,6 @@ absl::Status ReconcileWorker::Apply(const std::string& resource,
   return waiter->status;
 }
 
-ReconcilerReport ReconcileWorker::Report() const {
-  absl::MutexLock lock(&mutex_);
-  ReconcilerReport report = report_;
-  for (DatapathReport& datapath : report.datapaths) {
-    datapath.tunnels = 0;
-    for (const auto& [name, type] : running_on_) {
-      if (type == datapath.type) ++datapath.tunnels;
-    }
-  }
-  return report;
-}
-
-std::map<std::string, TunnelReading> ReconcileWorker::Read(
-    const std::vector<std::string>& tunnels) {
-  std::map<DatapathType, std::vector<std::string>> names;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const std::string& tunnel : tunnels) {
-      auto it = running_on_.find(tunnel);
-      if (it != running_on_.end()) names[it->second].push_back(tunnel);
-    }
-  }
-  std::map<std::string, TunnelReading> readings;
-  for (Datapath* datapath : datapaths_) {
-    auto it = names.find(datapath->type());
-    if (it == names.end()) continue;
-    auto read = datapath->Read(it->second);
-    if (!read.ok()) {
-      LogDebug("reading counters: ", read.status().message());
-      continue;
-    }
-    readings.merge(*read);
-  }
-  return readings;
-}
-
 void ReconcileWorker::Run() {
   while (true) {
     Work work = WaitForWork();
@@ -210,7 +174,7 @@ void ReconcileWorker::Run() {
       if (ProbeChanged()) work.all = true;
     }
     if (work.empty()) continue;
-    const absl::Status status = Pass(work);
+    const absl::Status status = TimedPass(work);
     if (!status.ok()) {
       LogWarning("reconcile: ", status.message());
       if (work.all) next_resync_ = absl::Now() + options_.backoff_min;
@@ -515,6 +479,10 @@ void ReconcileWorker::NoteFailure(const std::string& resource, bool failed) {
     retries_.erase(resource);
     return;
   }
+  {
+    absl::MutexLock lock(&mutex_);
+    ++report_.passes.failures;
+  }
   auto [it, fresh] =
       retries_.try_emplace(resource, Retry{options_.backoff_min, {}});
   if (!fresh)
@@ -549,23 +517,6 @@ void ReconcileWorker::NotePeer(const std::string& resource,
   auto [check, fresh] =
       peer_checks_.try_emplace(resource, now + patience + kMargin);
   if (!fresh && check->second <= now) check->second = now + absl::Seconds(1);
-}
-
-void ReconcileWorker::NoteDatapaths(const Observed& observed, bool complete) {
-  absl::MutexLock lock(&mutex_);
-  report_.datapaths.clear();
-  for (const auto& [type, view] : observed.datapaths) {
-    DatapathReport report;
-    report.type = type;
-    report.availability.available = view.available;
-    report.availability.reason = view.reason;
-    report_.datapaths.push_back(std::move(report));
-  }
-  if (complete) {
-    report_.ready = true;
-    report_.ready_reason.clear();
-    report_.last_full_sync = absl::Now();
-  }
 }
 
 bool ReconcileWorker::ProbeChanged() {

@@ -88,6 +88,7 @@ class ReconcileWorker : public Applier {
   bool Woken() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   absl::Status Pass(const Work& work);
+  absl::Status TimedPass(const Work& work) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsInline(const std::string& network) const;
   absl::Status ForgetUnused(const std::string& network)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -103,7 +104,8 @@ class ReconcileWorker : public Applier {
                           const std::map<std::string, std::string>& failures);
   void PublishDeleted(const Scope& scope,
                       const std::map<std::string, std::string>& failures);
-  void NoteFailure(const std::string& resource, bool failed);
+  void NoteFailure(const std::string& resource, bool failed)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // When to look whether the peer has gone silent. The kernel tells of a lost
   // carrier up to a second late (linkwatch), too late for short keepalives.
   void NotePeer(const std::string& resource, const Observed& observed,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Keeps the kernel as the store says. One worker thread does all the work;
-// every method is thread-safe and only Apply waits.
+// every method is thread-safe. Only
+// Apply waits for it; Read and ReadWorkers wait for the datapaths.
 #ifndef EOIP_RECONCILE_RECONCILER_H_
 #define EOIP_RECONCILE_RECONCILER_H_
 
+#include <array>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,11 +24,24 @@ struct DatapathReport {
   uint32_t tunnels = 0;  // running on it
 };
 
+// What the worker's passes were like since it started.
+struct PassReport {
+  // Upper bounds of the buckets of durations, seconds.
+  static constexpr std::array<double, 5> kBounds = {0.001, 0.01, 0.1, 1, 10};
+  // Passes by duration: longer than the bound before, not longer than theirs;
+  // the last number is of those above the last bound.
+  std::array<uint64_t, kBounds.size() + 1> durations{};
+  double seconds = 0;     // sum of the durations
+  uint64_t failed = 0;    // passes that could not look at the kernel
+  uint64_t failures = 0;  // attempts to bring a resource about that failed
+};
+
 struct ReconcilerReport {
   bool ready = false;        // the first full sync is done
   std::string ready_reason;  // why not
   absl::Time last_full_sync = absl::InfinitePast();
   std::vector<DatapathReport> datapaths;
+  PassReport passes;
 };
 
 // What the services see of it.
