@@ -2,7 +2,8 @@
 //
 // What carries tunnels. Implementations: KernelDatapath (the module),
 // TapDatapath (eoip-tapd), FakeDatapath (tests); one contract suite runs on
-// all of them. Called from the reconcile worker's thread only, except Read.
+// all of them. Called from the reconcile worker's thread only, except Read and
+// ReadWorkers.
 #ifndef EOIP_DATAPATH_DATAPATH_H_
 #define EOIP_DATAPATH_DATAPATH_H_
 
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "model/link.h"
 #include "model/tunnel.h"
+#include "model/worker.h"
 
 namespace eoip {
 
@@ -66,6 +68,10 @@ class Datapath {
   // Thread-safe.
   virtual absl::StatusOr<std::map<std::string, TunnelReading>> Read(
       const std::vector<std::string>& names) = 0;
+
+  // What its forwarding threads in user space have done; no workers: it has
+  // none. UNAVAILABLE: not to be known now. Thread-safe; never longer than 1 s.
+  virtual absl::StatusOr<WorkersReading> ReadWorkers() = 0;
 };
 
 }  // namespace eoip

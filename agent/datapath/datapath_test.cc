@@ -416,6 +416,14 @@ TYPED_TEST(DatapathTest, ReadsTheTunnelsThatItCarries) {
   EXPECT_THAT(*this->datapath().Read({}), IsEmpty());
 }
 
+TYPED_TEST(DatapathTest, SaysWhatItsWorkersDid) {
+  const auto read = this->datapath().ReadWorkers();
+  ASSERT_TRUE(read.ok()) << read.status();
+  if (this->datapath().type() == DatapathType::kKernel) {
+    EXPECT_THAT(read->workers, IsEmpty());
+  }
+}
+
 TYPED_TEST(DatapathTest, ReadsWhileTunnelsComeAndGo) {
   std::thread reader([this] {
     for (int i = 0; i < 50; ++i) {

@@ -63,6 +63,17 @@ void FakeDatapath::SetCounters(const std::string& name,
   tunnels_.at(name).counters = counters;
 }
 
+void FakeDatapath::SetWorkers(WorkersReading workers) {
+  std::lock_guard<std::mutex> lock(mu_);
+  workers_ = std::move(workers);
+}
+
+absl::StatusOr<WorkersReading> FakeDatapath::ReadWorkers() {
+  std::lock_guard<std::mutex> lock(mu_);
+  EOIP_RETURN_IF_ERROR(ListableLocked());
+  return workers_;
+}
+
 Availability FakeDatapath::Probe() {
   std::lock_guard<std::mutex> lock(mu_);
   Availability availability;

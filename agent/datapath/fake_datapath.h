@@ -23,8 +23,8 @@ class FakeDatapath : public Datapath {
   FakeDatapath(FakeKernel* kernel, DatapathType type)
       : kernel_(kernel), type_(type) {}
 
-  // Available at the start, for EOIP and EOIPV6. While it is not, List, Get
-  // and Read say UNAVAILABLE as well when `lists` is false.
+  // Available at the start, for EOIP and EOIPV6. While it is not, List, Get,
+  // Read and ReadWorkers say UNAVAILABLE as well when `lists` is false.
   void SetAvailable(bool available, std::string reason, bool lists = true);
   // The process died and came back: tunnels and links are gone (kTap only).
   void Restart();
@@ -32,6 +32,7 @@ class FakeDatapath : public Datapath {
   void SetLastHeard(const std::string& name, absl::Duration age);
   void SetSendError(const std::string& name, std::string error);
   void SetCounters(const std::string& name, const TunnelCounters& counters);
+  void SetWorkers(WorkersReading workers);  // none at the start
 
   DatapathType type() const override { return type_; }
   Availability Probe() override;
@@ -44,6 +45,7 @@ class FakeDatapath : public Datapath {
   absl::Status Delete(const std::vector<std::string>& names) override;
   absl::StatusOr<std::map<std::string, TunnelReading>> Read(
       const std::vector<std::string>& names) override;
+  absl::StatusOr<WorkersReading> ReadWorkers() override;
 
  private:
   struct Entry {
@@ -62,6 +64,7 @@ class FakeDatapath : public Datapath {
   bool lists_ = true;
   std::string reason_ = "fake";
   std::map<std::string, Entry> tunnels_;
+  WorkersReading workers_;
 };
 
 }  // namespace eoip

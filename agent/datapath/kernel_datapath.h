@@ -38,6 +38,9 @@ class KernelDatapath : public Datapath {
   absl::Status Delete(const std::vector<std::string>& names) override;
   absl::StatusOr<std::map<std::string, TunnelReading>> Read(
       const std::vector<std::string>& names) override;
+  absl::StatusOr<WorkersReading> ReadWorkers() override {
+    return WorkersReading();
+  }
 
  private:
   Availability ProbeNow();

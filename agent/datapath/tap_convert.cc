@@ -117,4 +117,25 @@ TunnelReading ReadingFromTapd(const tapd::v1::TapTunnel& tunnel) {
   return reading;
 }
 
+WorkersReading WorkersFromTapd(const tapd::v1::Info& info) {
+  WorkersReading reading;
+  reading.since =
+      absl::FromUnixMillis(static_cast<int64_t>(info.start_time_ms()));
+  for (const tapd::v1::WorkerInfo& from : info.worker_info()) {
+    WorkerCounters& to = reading.workers.emplace_back();
+    to.rx = {from.rx_packets(),
+             from.rx_bytes(),
+             from.rx_batches(),
+             {from.rx_batch_sizes().begin(), from.rx_batch_sizes().end()}};
+    to.tx = {from.tx_packets(),
+             from.tx_bytes(),
+             from.tx_batches(),
+             {from.tx_batch_sizes().begin(), from.tx_batch_sizes().end()}};
+    to.waits = from.waits();
+    to.idle_polls = from.idle_polls();
+    to.drops.insert(from.drops().begin(), from.drops().end());
+  }
+  return reading;
+}
+
 }  // namespace eoip

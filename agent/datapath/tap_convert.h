@@ -19,6 +19,7 @@ tapd::v1::TunnelConfig ToTapd(const TunnelConfig& config);
 absl::StatusOr<ObservedTunnel> FromTapd(const tapd::v1::TapTunnel& tunnel,
                                         const Link* link);
 TunnelReading ReadingFromTapd(const tapd::v1::TapTunnel& tunnel);
+WorkersReading WorkersFromTapd(const tapd::v1::Info& info);
 
 }  // namespace eoip
 

@@ -280,4 +280,9 @@ absl::StatusOr<std::map<std::string, TunnelReading>> TapDatapath::Read(
   return readings;
 }
 
+absl::StatusOr<WorkersReading> TapDatapath::ReadWorkers() {
+  EOIP_ASSIGN_OR_RETURN(const tapd::v1::Info info, client_->GetInfo());
+  return WorkersFromTapd(info);
+}
+
 }  // namespace eoip

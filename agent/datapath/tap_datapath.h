@@ -37,6 +37,7 @@ class TapDatapath : public Datapath {
   absl::Status Delete(const std::vector<std::string>& names) override;
   absl::StatusOr<std::map<std::string, TunnelReading>> Read(
       const std::vector<std::string>& names) override;
+  absl::StatusOr<WorkersReading> ReadWorkers() override;
 
  private:
   class Client;

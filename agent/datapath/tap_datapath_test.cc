@@ -7,10 +7,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <memory>
 #include <optional>
 
 #include "absl/time/clock.h"
+#include "base/unique_fd.h"
 #include "datapath/test_tapd.h"
 #include "netlink/fake_links.h"
 #include "netlink/netlink_links.h"
@@ -94,6 +98,20 @@ TEST_F(TapDatapathTest, TapdIsFoundWhenItStartsLater) {
   EXPECT_TRUE(datapath_->Put(Config("a", 1), true).ok());
 }
 
+TEST_F(TapDatapathTest, ReadsWhatTheWorkersDid) {
+  StartTapd();
+  const absl::Time start = absl::Now();
+  ASSERT_TRUE(datapath_->Put(Config("a", 1), true).ok());
+  const auto reading = datapath_->ReadWorkers();
+  ASSERT_TRUE(reading.ok()) << reading.status();
+  ASSERT_THAT(reading->workers, SizeIs(1));
+  EXPECT_LT(reading->since, start);
+  EXPECT_GT(reading->since, start - absl::Minutes(1));
+  // It was woken for the new tunnel at least.
+  EXPECT_GT(reading->workers[0].waits, 0u);
+  EXPECT_THAT(reading->workers[0].rx.batch_sizes, SizeIs(8));
+}
+
 TEST_F(TapDatapathTest, AHangingTapdIsNotWaitedForLong) {
   StartTapd();
   ASSERT_TRUE(datapath_->Put(Config("a", 1), true).ok());
@@ -106,6 +124,9 @@ TEST_F(TapDatapathTest, AHangingTapdIsNotWaitedForLong) {
     return !available;
   }));
   EXPECT_THAT(datapath_->Probe().reason, HasSubstr("does not answer"));
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(datapath_->ReadWorkers().status().code(), StatusCode::kUnavailable);
+  EXPECT_LT(absl::Now() - start, kProbeLimit);
   tapd_.Signal(SIGCONT);
   ASSERT_TRUE(Eventually([&] { return datapath_->Probe().available; }));
   EXPECT_THAT(*List(), SizeIs(1));

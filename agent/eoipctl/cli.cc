@@ -229,6 +229,18 @@ void Build(CLI::App* app, Typed* typed, Command* selected) {
       ->type_name("[=TIME]");
   AddCommonOptions(status, typed);
   status->footer("Examples:\n  eoipctl status --wait=10s\n");
+  CLI::App* worker = app->add_subcommand(
+      "worker", "forwarding threads of eoip-tapd, the user-space datapath");
+  worker->alias("workers");
+  worker->require_subcommand(1);
+  CLI::App* list = worker->add_subcommand("list", "what each has done");
+  list->alias("ls")->alias("print");
+  AddCommonOptions(list, typed);
+  list->footer(
+      "Bytes are those behind the outer IP header. DROPS: packets that belong "
+      "to no\ntunnel (those of a tunnel: eoipctl tunnel get NAME).\n"
+      "Examples:\n  eoipctl worker list -o wide\n");
+  list->final_callback([selected] { *selected = RunWorkers; });
   status->final_callback([selected] { *selected = RunStatus; });
 }
 

@@ -390,6 +390,23 @@ TEST_F(EoipctlTest, WatchOfOneGivesOneJsonObjectPerLine) {
   EXPECT_EQ(lines[1], "{\"type\":\"SYNCED\"}");
 }
 
+TEST_F(EoipctlTest, WorkersAreListedInEveryFormOrTheAgentsErrorIsShown) {
+  Outcome done = Run({"worker", "list"});
+  EXPECT_EQ(done.code, kExitFailed);
+  EXPECT_THAT(done.err, HasSubstr("eoip-tapd does not answer"));
+  v1::ListWorkersResponse list;
+  list.add_workers()->set_waits(4711);
+  agent_->agent.SetWorkers(list);
+  for (const char* verb : {"list", "ls", "print"}) {
+    done = Run({"worker", verb});
+    EXPECT_EQ(done.code, kExitOk);
+    EXPECT_THAT(done.out, HasSubstr(" 4711 "));
+  }
+  EXPECT_THAT(Run({"workers", "print", "-o", "json"}).out,
+              HasSubstr("\"waits\": \"4711\""));
+  EXPECT_EQ(Run({"worker"}).code, kExitUsage);
+}
+
 TEST_F(EoipctlTest, StatusFailsUntilTheAgentIsReady) {
   v1::AgentStatus status;
   status.set_ready_reason("loading");

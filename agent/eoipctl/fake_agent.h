@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -304,6 +305,19 @@ class FakeAgentService : public v1::AgentService::Service {
     if (ready_after_ > 0 && --ready_after_ == 0) status_.set_ready(true);
     return grpc::Status::OK;
   }
+  grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
+                           v1::ListWorkersResponse* out) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!workers_.has_value()) {
+      return {grpc::StatusCode::UNAVAILABLE, "eoip-tapd does not answer"};
+    }
+    *out = *workers_;
+    return grpc::Status::OK;
+  }
+  void SetWorkers(v1::ListWorkersResponse workers) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    workers_ = std::move(workers);
+  }
   void Set(v1::AgentStatus status, int ready_after = 0) {
     std::lock_guard<std::mutex> lock(mutex_);
     status_ = std::move(status);
@@ -313,6 +327,7 @@ class FakeAgentService : public v1::AgentService::Service {
  private:
   std::mutex mutex_;
   v1::AgentStatus status_;
+  std::optional<v1::ListWorkersResponse> workers_;
   int ready_after_ = 0;
 };
 

@@ -57,6 +57,10 @@ std::string FormatOne(const Resource& resource, const Message& message,
 // The agent: version, readiness, datapaths, problems.
 std::string FormatAgent(const v1::AgentStatus& status, const Style& style);
 
+// Workers of eoip-tapd: one row each; wide: also the sizes of batches.
+std::string FormatWorkers(const v1::ListWorkersResponse& list,
+                          const Style& style);
+
 }  // namespace eoip::ctl
 
 #endif  // EOIP_EOIPCTL_PRINT_H_

@@ -167,6 +167,37 @@ TEST(FormatOne, ToleratesStatesOfANewerAgent) {
               HasSubstr("UNKNOWN"));
 }
 
+TEST(FormatWorkers, ShowsAWorkerInOneRowAndWideItsBatches) {
+  v1::ListWorkersResponse list;
+  EXPECT_EQ(FormatWorkers(list, {}), "no workers\n");
+  v1::Worker* worker = list.add_workers();
+  worker->mutable_rx()->set_packets(25);
+  worker->mutable_rx()->set_bytes(2500);
+  worker->mutable_rx()->set_batches(10);
+  for (const int count : {5, 4, 0, 1}) {
+    worker->mutable_rx()->add_batch_sizes(count);
+  }
+  worker->set_waits(7);
+  worker->set_idle_polls(3);
+  (*worker->mutable_drops())["unknown_tunnel"] = 2;
+  (*worker->mutable_drops())["foreign"] = 1;
+  list.add_workers()->set_index(1);
+  EXPECT_EQ(FormatWorkers(list, {}),
+            "WORKER  RX-PACKETS  RX-BYTES  RX-PER-CALL  TX-PACKETS  TX-BYTES  "
+            "TX-PER-CALL  WAITS  IDLE-POLLS  DROPS\n"
+            "0       25          2500      2.5          0           0         "
+            "-            7      3           foreign:1 unknown_tunnel:2\n"
+            "1       0           0         -            0           0         "
+            "-            0      0           -\n");
+  EXPECT_THAT(FormatWorkers(list, {.output = Output::kWide}),
+              HasSubstr("1:5 2-3:4 8+:1"));
+  v1::ListWorkersResponse read;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(
+                  FormatWorkers(list, {.output = Output::kJson}), &read)
+                  .ok());
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(read, list));
+}
+
 TEST(FormatAgent, TellsReadinessProblemsAndDatapaths) {
   v1::AgentStatus status;
   status.set_version("0.1.0");

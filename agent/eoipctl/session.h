@@ -81,6 +81,7 @@ int RunDelete(Session& session, const Resource& resource);
 int RunWatch(Session& session, const Resource& resource);
 int RunStatus(Session& session);
 int RunOverview(Session& session);
+int RunWorkers(Session& session);
 
 }  // namespace eoip::ctl
 

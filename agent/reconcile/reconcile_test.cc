@@ -331,6 +331,20 @@ TEST_F(ReconcileTest, CountsPassesByDurationAndFailures) {
   EXPECT_GE(after.failures, 1u);
 }
 
+TEST_F(ReconcileTest, ReadsTheWorkersOfTheDatapathThatHasThem) {
+  FakeDatapath kernel(&kernel_, DatapathType::kKernel);
+  ReconcileWorker worker({}, &store_, &links_, {&kernel, &tap_}, &board_);
+  EXPECT_TRUE(worker.ReadWorkers()->workers.empty());
+  WorkersReading reading;
+  reading.workers.resize(3);
+  reading.workers[2].waits = 7;
+  tap_.SetWorkers(reading);
+  ASSERT_EQ(worker.ReadWorkers()->workers.size(), 3u);
+  EXPECT_EQ(worker.ReadWorkers()->workers[2].waits, 7u);
+  tap_.SetAvailable(false, "it hangs", /*lists=*/false);
+  EXPECT_EQ(worker.ReadWorkers().status(), absl::UnavailableError("it hangs"));
+}
+
 TEST_F(ReconcileTest, StopAnswersThoseThatWait) {
   Start();
   std::thread caller([&] {

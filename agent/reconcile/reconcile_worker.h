@@ -63,6 +63,7 @@ class ReconcileWorker : public Applier {
   ReconcilerReport Report() const override;
   std::map<std::string, TunnelReading> Read(
       const std::vector<std::string>& tunnels) override;
+  absl::StatusOr<WorkersReading> ReadWorkers() override;
 
  private:
   struct Waiter {

@@ -59,6 +59,10 @@ class Applier {
   // Tunnels without an answer are absent.
   virtual std::map<std::string, TunnelReading> Read(
       const std::vector<std::string>& tunnels) = 0;
+  // What the forwarding threads of the datapath in user space have done; no
+  // workers: there is no such datapath. UNAVAILABLE: it does not answer. Never
+  // longer than 1 s.
+  virtual absl::StatusOr<WorkersReading> ReadWorkers() = 0;
 };
 
 }  // namespace eoip

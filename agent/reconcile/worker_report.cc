@@ -47,6 +47,14 @@ std::map<std::string, TunnelReading> ReconcileWorker::Read(
   return readings;
 }
 
+absl::StatusOr<WorkersReading> ReconcileWorker::ReadWorkers() {
+  for (Datapath* datapath : datapaths_) {
+    EOIP_ASSIGN_OR_RETURN(WorkersReading reading, datapath->ReadWorkers());
+    if (!reading.workers.empty()) return reading;
+  }
+  return WorkersReading();
+}
+
 void ReconcileWorker::NoteDatapaths(const Observed& observed, bool complete) {
   absl::MutexLock lock(&mutex_);
   report_.datapaths.clear();

@@ -63,4 +63,14 @@ grpc::Status AgentServiceImpl::GetAgentStatus(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+grpc::Status AgentServiceImpl::ListWorkers(grpc::ServerContext* context,
+                                           const v1::ListWorkersRequest*,
+                                           v1::ListWorkersResponse* response) {
+  LogCall(*context, "ListWorkers", "");
+  const auto reading = backend_.applier->ReadWorkers();
+  if (!reading.ok()) return ToGrpc(reading.status());
+  *response = ToProto(*reading);
+  return grpc::Status::OK;
+}
+
 }  // namespace eoip

@@ -24,6 +24,9 @@ class AgentServiceImpl final : public v1::AgentService::Service {
   grpc::Status GetAgentStatus(grpc::ServerContext* context,
                               const v1::GetAgentStatusRequest* request,
                               v1::AgentStatus* response) override;
+  grpc::Status ListWorkers(grpc::ServerContext* context,
+                           const v1::ListWorkersRequest* request,
+                           v1::ListWorkersResponse* response) override;
 
  private:
   const Backend backend_;

@@ -18,6 +18,7 @@
 #include "model/attachment.h"
 #include "model/network.h"
 #include "model/tunnel.h"
+#include "model/worker.h"
 
 namespace eoip {
 
@@ -46,6 +47,7 @@ v1::TunnelStatus ToProto(const TunnelStatus& status);
 v1::NetworkStatus ToProto(const NetworkStatus& status);
 v1::AttachmentStatus ToProto(const AttachmentStatus& status);
 v1::Counters ToProto(const TunnelCounters& counters);
+v1::ListWorkersResponse ToProto(const WorkersReading& reading);
 v1::Datapath ToProto(DatapathType type);
 // Infinite times become the epoch.
 google::protobuf::Timestamp ToProto(absl::Time time);

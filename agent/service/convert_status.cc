@@ -205,4 +205,28 @@ v1::Counters ToProto(const TunnelCounters& counters) {
   return proto;
 }
 
+v1::ListWorkersResponse ToProto(const WorkersReading& reading) {
+  const auto traffic = [](const WorkerTraffic& from, v1::WorkerTraffic* to) {
+    to->set_packets(from.packets);
+    to->set_bytes(from.bytes);
+    to->set_batches(from.batches);
+    to->mutable_batch_sizes()->Assign(from.batch_sizes.begin(),
+                                      from.batch_sizes.end());
+  };
+  v1::ListWorkersResponse proto;
+  for (const WorkerCounters& from : reading.workers) {
+    v1::Worker* to = proto.add_workers();
+    to->set_index(static_cast<uint32_t>(proto.workers_size() - 1));
+    traffic(from.rx, to->mutable_rx());
+    traffic(from.tx, to->mutable_tx());
+    to->set_waits(from.waits);
+    to->set_idle_polls(from.idle_polls);
+    to->mutable_drops()->insert(from.drops.begin(), from.drops.end());
+  }
+  if (!reading.workers.empty()) {
+    *proto.mutable_start_time() = ToProto(reading.since);
+  }
+  return proto;
+}
+
 }  // namespace eoip

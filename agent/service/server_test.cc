@@ -21,6 +21,7 @@ namespace eoip {
 namespace {
 
 using ::grpc::StatusCode;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class ServerTest : public ServiceFixture {
@@ -189,6 +190,48 @@ TEST_F(ServerTest, TellsTheStateOfTheAgent) {
   EXPECT_EQ(status.networks(), 1u);
   EXPECT_EQ(status.attachments(), 1u);
   EXPECT_EQ(status.tunnel_states().at("PEER_DOWN"), 1u);
+}
+
+TEST_F(ServerTest, ListsWorkersAsTheDatapathReadsThem) {
+  WorkersReading reading;
+  reading.since = absl::FromUnixSeconds(1'800'000'000);
+  reading.workers.resize(2);
+  reading.workers[1].rx = {
+      .packets = 1, .bytes = 2, .batches = 3, .batch_sizes = {4, 5}};
+  reading.workers[1].tx = {
+      .packets = 6, .bytes = 7, .batches = 8, .batch_sizes = {9}};
+  reading.workers[1].waits = 10;
+  reading.workers[1].idle_polls = 11;
+  reading.workers[1].drops["foreign"] = 12;
+  applier_->SetWorkers(reading);
+  Context context;
+  v1::ListWorkersResponse list;
+  ASSERT_THAT(agent_->ListWorkers(&context, {}, &list), IsOk());
+  EXPECT_EQ(list.start_time().seconds(), 1'800'000'000);
+  ASSERT_EQ(list.workers_size(), 2);
+  EXPECT_EQ(list.workers(0).index(), 0u);
+  const v1::Worker& worker = list.workers(1);
+  EXPECT_EQ(worker.index(), 1u);
+  EXPECT_EQ(worker.rx().packets(), 1u);
+  EXPECT_EQ(worker.rx().bytes(), 2u);
+  EXPECT_EQ(worker.rx().batches(), 3u);
+  EXPECT_THAT(worker.rx().batch_sizes(), ElementsAre(4, 5));
+  EXPECT_EQ(worker.tx().packets(), 6u);
+  EXPECT_EQ(worker.tx().bytes(), 7u);
+  EXPECT_EQ(worker.tx().batches(), 8u);
+  EXPECT_THAT(worker.tx().batch_sizes(), ElementsAre(9));
+  EXPECT_EQ(worker.waits(), 10u);
+  EXPECT_EQ(worker.idle_polls(), 11u);
+  EXPECT_EQ(worker.drops().at("foreign"), 12u);
+}
+
+TEST_F(ServerTest, SaysThatNoWorkersCanBeRead) {
+  applier_->SetWorkers(absl::UnavailableError("eoip-tapd does not answer"));
+  Context context;
+  context.set_wait_for_ready(false);
+  v1::ListWorkersResponse list;
+  EXPECT_THAT(agent_->ListWorkers(&context, {}, &list),
+              IsError(StatusCode::UNAVAILABLE, "eoip-tapd does not answer"));
 }
 
 TEST_F(ServerTest, ShutdownEndsWatchesAndRemovesTheSocket) {

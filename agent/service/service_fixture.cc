@@ -34,6 +34,16 @@ void SteeredApplier::SetReport(ReconcilerReport report) {
   report_ = std::move(report);
 }
 
+void SteeredApplier::SetWorkers(absl::StatusOr<WorkersReading> workers) {
+  absl::MutexLock lock(&mutex_);
+  workers_ = std::move(workers);
+}
+
+absl::StatusOr<WorkersReading> SteeredApplier::ReadWorkers() {
+  absl::MutexLock lock(&mutex_);
+  return workers_;
+}
+
 std::vector<std::string> SteeredApplier::applied() const {
   absl::MutexLock lock(&mutex_);
   return applied_;

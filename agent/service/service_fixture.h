@@ -43,6 +43,7 @@ class SteeredApplier : public Applier {
   void SetHook(Hook hook);
   void SetReadings(std::map<std::string, TunnelReading> readings);
   void SetReport(ReconcilerReport report);
+  void SetWorkers(absl::StatusOr<WorkersReading> workers);
   // Resources of all calls of Apply, in order; names of the last Read.
   std::vector<std::string> applied() const;
   std::vector<std::string> last_read() const;
@@ -51,6 +52,7 @@ class SteeredApplier : public Applier {
   ReconcilerReport Report() const override;
   std::map<std::string, TunnelReading> Read(
       const std::vector<std::string>& tunnels) override;
+  absl::StatusOr<WorkersReading> ReadWorkers() override;
 
  private:
   Store* const store_;
@@ -59,6 +61,7 @@ class SteeredApplier : public Applier {
   Hook hook_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TunnelReading> readings_ ABSL_GUARDED_BY(mutex_);
   ReconcilerReport report_ ABSL_GUARDED_BY(mutex_);
+  absl::StatusOr<WorkersReading> workers_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> applied_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> last_read_ ABSL_GUARDED_BY(mutex_);
 };
