@@ -131,7 +131,9 @@ class TapDatapath::Client {
       return NoAnswer("the path is too long");
     }
     std::memcpy(address.sun_path, socket_path_.data(), socket_path_.size());
-    const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // Where a hung eoip-tapd has a full backlog, connect would wait for ever.
+    const UniqueFd fd(
+        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
                 sizeof(address)) != 0) {
       return NoAnswer(std::generic_category().message(errno));

@@ -112,6 +112,24 @@ TEST_F(TapDatapathTest, ReadsWhatTheWorkersDid) {
   EXPECT_THAT(reading->workers[0].rx.batch_sizes, SizeIs(8));
 }
 
+// A backlog that is full makes a plain connect wait for ever.
+TEST_F(TapDatapathTest, ASocketThatNobodyAcceptsOnIsNotWaitedFor) {
+  const UniqueFd full(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  tapd_.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  ASSERT_EQ(bind(full.get(), name, sizeof(address)), 0);
+  ASSERT_EQ(listen(full.get(), 0), 0);
+  const UniqueFd first(
+      socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  ASSERT_EQ(connect(first.get(), name, sizeof(address)), 0);
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(datapath_->ReadWorkers().status().code(), StatusCode::kUnavailable);
+  EXPECT_FALSE(datapath_->Probe().available);
+  EXPECT_LT(absl::Now() - start, kProbeLimit);
+}
+
 TEST_F(TapDatapathTest, AHangingTapdIsNotWaitedForLong) {
   StartTapd();
   ASSERT_TRUE(datapath_->Put(Config("a", 1), true).ok());
