@@ -22,6 +22,8 @@
 #include "datapath/kernel_datapath.h"
 #include "datapath/tap_datapath.h"
 #include "dhcp/lease_keeper.h"
+#include "metrics/metrics_server.h"
+#include "metrics/metrics_source.h"
 #include "netlink/links.h"
 #include "netlink/monitor.h"
 #include "netlink/netlink_links.h"
@@ -44,6 +46,7 @@ struct Flags {
   std::string log_level = "info";
   std::string cni_conf;
   std::string cni_conf_dir = "/etc/cni/net.d";
+  std::string metrics_address;
   int resync_seconds = 60;
 };
 
@@ -107,6 +110,20 @@ absl::StatusOr<std::unique_ptr<LeaseKeeper>> OpenLeases(const Flags& flags,
   return LeaseKeeper::Open(std::move(options), store);
 }
 
+// Null: not asked for.
+absl::StatusOr<std::unique_ptr<MetricsServer>> StartMetrics(
+    const Flags& flags, const Store* store, Applier* applier,
+    const StatusBoard* board) {
+  if (flags.metrics_address.empty()) return nullptr;
+  auto source = std::make_shared<MetricsSource>(
+      store, applier, board, EOIP_VERSION_STRING, absl::Now());
+  auto server = MetricsServer::Start(flags.metrics_address,
+                                     [source] { return source->Take(); });
+  EOIP_RETURN_IF_ERROR(Annotate(server.status(), "--metrics-address"));
+  LogInfo("metrics on http://", flags.metrics_address, "/metrics");
+  return server;
+}
+
 absl::Status Run(const Flags& flags) {
   const sigset_t signals = BlockSignals();
   EOIP_RETURN_IF_ERROR(MakeFolder(flags.runtime_dir, 0755));
@@ -141,6 +158,8 @@ absl::Status Run(const Flags& flags) {
   }
   EOIP_ASSIGN_OR_RETURN(auto server,
                         Server::Start(options, store.get(), &worker, &board));
+  EOIP_ASSIGN_OR_RETURN(auto metrics,
+                        StartMetrics(flags, store.get(), &worker, &board));
   worker.Start();
   leases->Start();
   LogInfo("eoip-agent ", EOIP_VERSION_STRING, " serves on ", flags.socket);
@@ -152,6 +171,7 @@ absl::Status Run(const Flags& flags) {
   sd_notify(0, "STOPPING=1");
   leases->Stop();  // nobody waits for a lease any more
   server->Shutdown(absl::Now() + absl::Seconds(2));
+  metrics.reset();
   monitor.reset();
   worker.Stop();
   return absl::OkStatus();
@@ -196,6 +216,13 @@ int Main(int argc, char** argv) {
   app.add_option("--cni-conf-dir", flags.cni_conf_dir,
                  "Folder where container runtimes look for it")
       ->capture_default_str();
+  app.add_option(
+         "--metrics-address", flags.metrics_address,
+         "ADDRESS:PORT to serve Prometheus metrics on at /metrics, as "
+         "127.0.0.1:9101 or [::1]:9101; without encryption. Default: none")
+      ->check([](const std::string& address) {
+        return std::string(CheckMetricsAddress(address).message());
+      });
   app.add_option("--log-level", flags.log_level, "Lines on stderr")
       ->check(CLI::IsMember({"error", "warning", "info", "debug"}))
       ->capture_default_str();

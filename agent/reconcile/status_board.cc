@@ -147,6 +147,16 @@ std::map<std::string, TunnelStatus> StatusBoard::Tunnels() const {
   return tunnels_;
 }
 
+std::map<std::string, NetworkStatus> StatusBoard::Networks() const {
+  absl::MutexLock lock(&mutex_);
+  return networks_;
+}
+
+std::map<AttachmentKey, AttachmentStatus> StatusBoard::Attachments() const {
+  absl::MutexLock lock(&mutex_);
+  return attachments_;
+}
+
 std::set<std::string> StatusBoard::Keys() const {
   absl::MutexLock lock(&mutex_);
   std::set<std::string> keys;

@@ -45,6 +45,8 @@ class StatusBoard {
   NetworkStatus GetNetwork(const std::string& id) const;
   AttachmentStatus GetAttachment(const AttachmentKey& key) const;
   std::map<std::string, TunnelStatus> Tunnels() const;
+  std::map<std::string, NetworkStatus> Networks() const;
+  std::map<AttachmentKey, AttachmentStatus> Attachments() const;  // no leases
   // Names of all resources it knows.
   std::set<std::string> Keys() const;
 

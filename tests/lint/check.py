@@ -25,11 +25,12 @@ LAYERS = {
     "datapath": {"base", "model", "plan", "netlink"},
     "reconcile": {"base", "model", "plan", "datapath", "store"},
     "service": {"base", "model", "plan", "datapath", "store", "dhcp", "reconcile"},
+    "metrics": {"base", "model", "datapath", "store", "reconcile"},
     "client": {"base"},
     "tapd": {"base"},
     "eoipctl": {"base", "client"},
     "daemon": {"base", "model", "plan", "netlink", "store", "dhcp", "datapath",
-               "reconcile", "service", "client", "tapd"},
+               "reconcile", "service", "metrics", "client", "tapd"},
 }
 # Abstract seams that a part further right may see though not what is behind.
 SEAMS = {("reconcile", "netlink/links.h")}
