@@ -2,7 +2,6 @@
 """What went through a tunnel is what its counters say, to every reader."""
 
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -15,7 +14,7 @@ import pytest
 
 import eoip_wire
 from frames import collect, make_frame
-from lab import BIN, ROOT, SLOW, in_netns, run, wait_until
+from lab import BIN, ROOT, SLOW, in_netns, run, thread_statuses, wait_until
 from node import NODE4, SITE4, Node, open_channel, tapd_pb2, tapd_pb2_grpc, tunnel_pb2
 from scrape import scrape
 
@@ -241,9 +240,8 @@ def test_every_metric_is_documented_and_the_state_is_told(node):
 def freeze(process):
     """SIGSTOP, until the last thread of it has stopped."""
     process.popen.send_signal(signal.SIGSTOP)
-    tasks = pathlib.Path(f"/proc/{process.pid}/task")
-    wait_until(lambda: all("State:\tT" in (task / "status").read_text()
-                           for task in tasks.iterdir()), what="all threads to stop")
+    wait_until(lambda: all("State:\tT" in status for status in thread_statuses(process.pid)),
+               what="all threads to stop")
 
 
 def test_a_hung_tapd_costs_a_scrape_three_seconds_and_only_its_own_metrics(node):

@@ -7,7 +7,7 @@ import signal
 import grpc
 import pytest
 
-from lab import Process, wait_until
+from lab import Process, thread_statuses, wait_until
 from node import Node, State, keepalive, network_pb2, tunnel_pb2
 
 POD_IP, HOST_IP = "10.0.0.1", "10.0.0.2"
@@ -108,11 +108,7 @@ def _dies(process):
 
 
 def trace_attached(pid):
-    import pathlib
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        if "TracerPid:\t0" in (task / "status").read_text():
-            return False
-    return True
+    return not any("TracerPid:\t0" in status for status in thread_statuses(pid))
 
 
 def converged(node):

@@ -81,6 +81,15 @@ def run(argv, check=True, stdin=None, timeout=60, env=None):
     return done
 
 
+def thread_statuses(pid):
+    """/proc/.../status of each thread of a process, but of those that end meanwhile."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            yield (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+
 def sweep():
     """Removes namespaces of tests that are no longer there."""
     for path in pathlib.Path("/run/netns").glob(PREFIX + "*"):
