@@ -142,7 +142,6 @@ struct BadCase {
 };
 
 TEST_F(AttachmentServiceTest, RefusesEveryBadFieldByNameAndChangesNothing) {
-  constexpr auto kUnimplemented = StatusCode::UNIMPLEMENTED;
   const std::vector<BadCase> cases = {
       {"attachment.name: ''", [](auto& a) { a.clear_name(); }},
       {"attachment.name: ", [](auto& a) { a.set_name("networks/lan"); }},

@@ -41,8 +41,9 @@ bool ParseIp(absl::Span<const uint8_t> frame, FlowFrame* out, uint8_t* protocol,
   }
   if (total < header_size || total > room) return false;
   out->ipv6 = ip->ipv6;
-  // What is behind the packet (padding of short frames) would be lost.
-  out->joinable = total == room;
+  // What is behind the packet (padding of short frames) would be lost, and a
+  // checksum of 0xffff is right where splitting would write 0.
+  out->joinable = total == room && (ip->ipv6 || LoadBe16(h + 10) != 0xffff);
   out->ip_at = static_cast<uint16_t>(ip->offset);
   out->l4_at = static_cast<uint16_t>(ip->offset + header_size);
   *ip_payload = total - header_size;
@@ -63,7 +64,9 @@ bool ParseFlowFrame(absl::Span<const uint8_t> frame, bool join_udp,
     l4_size = (l4[12] >> 4) * 4u;
     if (l4_size < 20 || l4_size > ip_payload) return false;
     const uint8_t flags = l4[13] & static_cast<uint8_t>(~kPsh);
-    out->joinable = out->joinable && flags == kAck && (l4[12] & 0xf) == 0;
+    // A checksum of 0xffff is right where splitting would write 0.
+    out->joinable = out->joinable && flags == kAck && (l4[12] & 0xf) == 0 &&
+                    LoadBe16(l4 + 16) != 0xffff;
   } else if (protocol == kUdp) {
     l4_size = 8;
     if (ip_payload < l4_size) return false;
