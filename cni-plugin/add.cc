@@ -94,7 +94,7 @@ class Adding {
   std::optional<RtnlSocket> host_;
   std::optional<RtnlSocket> pod_;
   PodLinkSpec link_;
-  uint32_t pod_ifindex_ = 0;  // once there is an address
+  LinkInfo pod_end_;          // once there is an address
   uint32_t network_mtu_ = 0;  // 0: the agent does not know
   uint32_t lease_mtu_ = 0;    // 0: no limit
 };
@@ -274,14 +274,13 @@ absl::Status Adding::EnableIpv6() {
   EOIP_RETURN_IF_ERROR(AllowLinkLocal(*pod_, link_.pod_name));
   // The mode alone makes no address on a link that is up already.
   const absl::Status status =
-      AddAddress(*pod_, pod_ifindex_, LinkLocalOf(config_.mac));
+      AddAddress(*pod_, pod_end_.ifindex, LinkLocalOf(config_.mac));
   return absl::IsAlreadyExists(status) ? absl::OkStatus() : status;
 }
 
 absl::Status Adding::AddAddresses() {
   if (ipam_.ips().empty()) return absl::OkStatus();
-  EOIP_ASSIGN_OR_RETURN(LinkInfo pod, GetLink(*pod_, link_.pod_name));
-  pod_ifindex_ = pod.ifindex;
+  EOIP_ASSIGN_OR_RETURN(pod_end_, GetLink(*pod_, link_.pod_name));
   bool ipv6_enabled = false;
   for (const Ip& ip : ipam_.ips()) {
     EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
@@ -289,7 +288,7 @@ absl::Status Adding::AddAddresses() {
       EOIP_RETURN_IF_ERROR(EnableIpv6());
       ipv6_enabled = true;
     }
-    const absl::Status added = AddAddress(*pod_, pod_ifindex_, prefix);
+    const absl::Status added = AddAddress(*pod_, pod_end_.ifindex, prefix);
     // An agent that was restarted meanwhile may have brought its lease.
     if (config_.dhcp && absl::IsAlreadyExists(added)) continue;
     EOIP_RETURN_IF_ERROR(added);
@@ -307,7 +306,7 @@ absl::Status Adding::AddRoutes() {
           absl::StrCat("result of the IPAM plugin ", request_.ipam_type,
                        ": routes: ", parsed.status().message()));
     }
-    const absl::Status status = AddRoute(*pod_, pod_ifindex_, *parsed);
+    const absl::Status status = AddRoute(*pod_, pod_end_.ifindex, *parsed);
     // Another interface of the pod has it, say the default route: that one
     // stays, and the result does not claim it for this one.
     if (absl::IsAlreadyExists(status)) {
@@ -328,9 +327,8 @@ absl::Status Adding::AnnounceAddresses() {
     addresses.push_back(prefix.address);
   }
   if (addresses.empty()) return absl::OkStatus();
-  return RunInNetns(netns_.get(), [&] {
-    return Announce(pod_ifindex_, config_.mac, addresses);
-  });
+  return RunInNetns(netns_.get(),
+                    [&] { return Announce(*pod_, pod_end_, addresses); });
 }
 
 int Adding::AddInterface(const std::string& name, const MacAddress& mac,

@@ -6,21 +6,24 @@
 #ifndef EOIP_CNI_ANNOUNCE_H_
 #define EOIP_CNI_ANNOUNCE_H_
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "links.h"
 #include "model/address.h"
+#include "rtnl.h"
 
 namespace eoip::cni {
 
-// The Ethernet frame that announces address as being at mac. Pure.
-std::string MakeAnnouncement(const IpAddress& address, const MacAddress& mac);
+// The ICMPv6 message that announces address as being at mac; the kernel fills
+// in its checksum. Pure.
+std::string MakeAdvertisement(const IpAddress& address, const MacAddress& mac);
 
-// Sends one announcement of each address from the link, in the calling
-// thread's network namespace.
-absl::Status Announce(uint32_t ifindex, const MacAddress& mac,
+// Sends one announcement of each of these addresses, which the link has; when
+// one of them is IPv4, of each IPv4 address of the link. link is what GetLink
+// said of it. Call it in the link's network namespace, which is also pod's.
+absl::Status Announce(RtnlSocket& pod, const LinkInfo& link,
                       const std::vector<IpAddress>& addresses);
 
 }  // namespace eoip::cni

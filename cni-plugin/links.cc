@@ -3,6 +3,7 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <sys/socket.h>
 
@@ -55,6 +56,19 @@ void ParseLinkInfo(absl::string_view attributes, LinkInfo& link) {
   if (port_kind == "bridge") link.port = ParsePort(port_data);
 }
 
+// IFLA_AF_SPEC: by address family, of IPv4 the values of its settings, from 1.
+void ParseFamilies(absl::string_view attributes, LinkInfo& link) {
+  constexpr size_t kAt = (IPV4_DEVCONF_ARP_NOTIFY - 1) * sizeof(uint32_t);
+  ForEachAttribute(attributes, [&](uint16_t family, absl::string_view spec) {
+    if (family != AF_INET) return;
+    ForEachAttribute(spec, [&](uint16_t type, absl::string_view bytes) {
+      if (type == IFLA_INET_CONF && bytes.size() > kAt) {
+        link.arp_notify = ReadU32(bytes.substr(kAt)) != 0;
+      }
+    });
+  });
+}
+
 LinkInfo ParseLink(const nlmsghdr* message) {
   LinkInfo link;
   const auto* header = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
@@ -79,6 +93,9 @@ LinkInfo ParseLink(const nlmsghdr* message) {
         break;
       case IFLA_IFALIAS:
         link.alias = Text(bytes);
+        break;
+      case IFLA_AF_SPEC:
+        ParseFamilies(bytes, link);
         break;
       case IFLA_LINKINFO:
         ParseLinkInfo(bytes, link);

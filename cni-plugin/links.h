@@ -44,6 +44,7 @@ struct LinkInfo {
   uint32_t peer = 0;    // ifindex in the peer's namespace; veth
   uint32_t master = 0;  // ifindex, 0: none
   std::string alias;
+  bool arp_notify = false;       // IPv4: tells the segment when its MAC is set
   std::optional<PortInfo> port;  // of a bridge's port
 };
 

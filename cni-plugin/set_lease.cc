@@ -153,7 +153,7 @@ absl::Status ChangeInPod(const Change& change, uint32_t host_ifindex,
   EOIP_RETURN_IF_ERROR(RemoveOld(pod, link.ifindex, change));
   EOIP_RETURN_IF_ERROR(AddNew(pod, link.ifindex, change.after));
   if (!change.after.address) return absl::OkStatus();
-  return Announce(link.ifindex, link.mac, {change.after.address->address});
+  return Announce(pod, link, {change.after.address->address});
 }
 
 }  // namespace

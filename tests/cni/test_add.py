@@ -193,6 +193,16 @@ def test_gratuitous_arp_and_advertisement_cross_the_tunnel(lab, site, tmp_path):
     cni_module.wait_until(both, 5, "announcements at the site")
 
 
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_announcing_leaves_the_pods_settings_as_they_were(lab, cni, tmp_path, value):
+    plugin = cni_module.IpamPlugin(tmp_path / "plugins", ips=[{"address": "10.9.0.5/24"}])
+    cni.path = plugin.path
+    pod = cni.pod()
+    lab.run(pod, "sysctl", "-qw", f"net.ipv4.conf.default.arp_notify={value}")
+    cni.add(cni.conf(ipam={"type": "test-ipam"}), pod).ok()
+    assert lab.run(pod, "sysctl", "-n", "net.ipv4.conf.eth0.arp_notify").stdout.strip() == value
+
+
 def test_a_layer_2_only_pod_sends_nothing_by_itself(lab, cni):
     watcher = cni.pod()
     cni.add(cni.conf(), watcher, container="watcher").ok()
