@@ -79,8 +79,8 @@ class Adding {
   absl::Status FillResult();
   // The error for a name that is taken; made: what CreatePair said.
   absl::Status WhichExists(const absl::Status& made);
-  int AddInterface(const std::string& name, const MacAddress& mac, uint32_t mtu,
-                   absl::string_view sandbox);
+  uint32_t AddInterface(const std::string& name, const MacAddress& mac,
+                        uint32_t mtu, absl::string_view sandbox);
 
   const Request& request_;
   Config config_;
@@ -163,7 +163,7 @@ absl::Status Adding::MakeLink() {
 absl::Status Adding::AllocateAddresses() {
   if (request_.ipam_type.empty()) {
     for (const std::string& address : config_.ips) {
-      ipam_.add_ips()->set_address(address);
+      ipam_.ips.emplace_back().address = address;
     }
     return absl::OkStatus();
   }
@@ -184,7 +184,7 @@ absl::Status Adding::Attach() {
   attachment.set_ifname(request_.ifname);
   attachment.set_netns(request_.netns);
   attachment.set_mac(config_.mac.ToString());
-  for (const Ip& ip : ipam_.ips()) attachment.add_addresses(ip.address());
+  for (const Ip& ip : ipam_.ips) attachment.add_addresses(ip.address);
   if (config_.dhcp) {
     attachment.mutable_dhcp()->set_client_id(config_.dhcp->client_id);
     attachment.mutable_dhcp()->set_hostname(config_.dhcp->hostname);
@@ -279,11 +279,11 @@ absl::Status Adding::EnableIpv6() {
 }
 
 absl::Status Adding::AddAddresses() {
-  if (ipam_.ips().empty()) return absl::OkStatus();
+  if (ipam_.ips.empty()) return absl::OkStatus();
   EOIP_ASSIGN_OR_RETURN(pod_end_, GetLink(*pod_, link_.pod_name));
   bool ipv6_enabled = false;
-  for (const Ip& ip : ipam_.ips()) {
-    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
+  for (const Ip& ip : ipam_.ips) {
+    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address));
     if (prefix.address.is_v6() && !ipv6_enabled) {
       EOIP_RETURN_IF_ERROR(EnableIpv6());
       ipv6_enabled = true;
@@ -297,9 +297,9 @@ absl::Status Adding::AddAddresses() {
 }
 
 absl::Status Adding::AddRoutes() {
-  Result applied;
-  for (const Route& route : ipam_.routes()) {
-    auto parsed = ParseRoute(route, ipam_.ips());
+  std::vector<Route> applied;
+  for (const Route& route : ipam_.routes) {
+    auto parsed = ParseRoute(route, ipam_.ips);
     if (!parsed.ok()) {
       return CniError(
           CniCode::kDecode,
@@ -314,16 +314,16 @@ absl::Status Adding::AddRoutes() {
       continue;
     }
     EOIP_RETURN_IF_ERROR(status);
-    *applied.add_routes() = route;
+    applied.push_back(route);
   }
-  ipam_.mutable_routes()->Swap(applied.mutable_routes());
+  ipam_.routes = std::move(applied);
   return absl::OkStatus();
 }
 
 absl::Status Adding::AnnounceAddresses() {
   std::vector<IpAddress> addresses;
-  for (const Ip& ip : ipam_.ips()) {
-    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address()));
+  for (const Ip& ip : ipam_.ips) {
+    EOIP_ASSIGN_OR_RETURN(IpPrefix prefix, ParsePrefix(ip.address));
     addresses.push_back(prefix.address);
   }
   if (addresses.empty()) return absl::OkStatus();
@@ -331,39 +331,39 @@ absl::Status Adding::AnnounceAddresses() {
                     [&] { return Announce(*pod_, pod_end_, addresses); });
 }
 
-int Adding::AddInterface(const std::string& name, const MacAddress& mac,
-                         uint32_t mtu, absl::string_view sandbox) {
+uint32_t Adding::AddInterface(const std::string& name, const MacAddress& mac,
+                              uint32_t mtu, absl::string_view sandbox) {
   // A plugin before this one in the chain may have listed the bridge.
-  for (int i = 0; i < result_.interfaces_size(); ++i) {
-    const Interface& known = result_.interfaces(i);
-    if (known.name() == name && known.sandbox() == sandbox) return i;
+  const auto count = static_cast<uint32_t>(result_.interfaces.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const Interface& known = result_.interfaces[i];
+    if (known.name == name && known.sandbox == sandbox) return i;
   }
-  Interface* interface = result_.add_interfaces();
-  interface->set_name(name);
-  interface->set_mac(mac.ToString());
-  interface->set_mtu(mtu);
-  interface->set_sandbox(std::string(sandbox));
-  return result_.interfaces_size() - 1;
+  Interface& interface = result_.interfaces.emplace_back();
+  interface.name = name;
+  interface.mac = mac.ToString();
+  interface.mtu = mtu;
+  interface.sandbox = std::string(sandbox);
+  return count;
 }
 
 absl::Status Adding::FillResult() {
   // The agent names a bridge after its network.
   EOIP_ASSIGN_OR_RETURN(LinkInfo bridge, GetLink(*host_, request_.network));
-  result_.set_cni_version(request_.version);
   AddInterface(bridge.name, bridge.mac, bridge.mtu, "");
   AddInterface(link_.host_name, HostMac(link_.mac), link_.mtu, "");
-  const int index =
+  const uint32_t index =
       AddInterface(link_.pod_name, link_.mac, link_.mtu, request_.netns);
-  for (const Ip& ip : ipam_.ips()) {
-    Ip* copy = result_.add_ips();
-    *copy = ip;
-    copy->set_interface(index);
+  for (const Ip& ip : ipam_.ips) {
+    result_.ips.push_back(ip);
+    result_.ips.back().interface = index;
   }
-  result_.mutable_routes()->MergeFrom(ipam_.routes());
-  if (config_.has_dns) {
-    *result_.mutable_dns() = config_.dns;
-  } else if (ipam_.dns().ByteSizeLong() > 0) {
-    *result_.mutable_dns() = ipam_.dns();
+  result_.routes.insert(result_.routes.end(), ipam_.routes.begin(),
+                        ipam_.routes.end());
+  if (!config_.dns.empty()) {
+    result_.dns = config_.dns;
+  } else if (!ipam_.dns.empty()) {
+    result_.dns = ipam_.dns;
   }
   return absl::OkStatus();
 }
@@ -373,7 +373,7 @@ absl::Status Adding::FillResult() {
 absl::StatusOr<Result> Add(const Request& request) {
   EOIP_ASSIGN_OR_RETURN(Config config, ParseConfig(request));
   EOIP_ASSIGN_OR_RETURN(Result previous,
-                        ParsePrevResult(request.base.prev_result()));
+                        ParsePrevResult(At(request.conf, {"prevResult"})));
   for (const std::string& warning : config.warnings) LogWarning(warning);
   return Adding(request, std::move(config), std::move(previous)).Run();
 }

@@ -24,20 +24,20 @@ IpAddress AddressOrZero(absl::string_view bytes, uint8_t family) {
   return address.ok() ? *address : IpAddress();
 }
 
-absl::StatusOr<std::optional<IpAddress>> GatewayOf(
-    const Route& route, const IpPrefix& dst,
-    const google::protobuf::RepeatedPtrField<Ip>& ips) {
-  if (!route.gw().empty()) {
-    EOIP_ASSIGN_OR_RETURN(IpAddress gateway, IpAddress::Parse(route.gw()));
+absl::StatusOr<std::optional<IpAddress>> GatewayOf(const Route& route,
+                                                   const IpPrefix& dst,
+                                                   const std::vector<Ip>& ips) {
+  if (!route.gw.empty()) {
+    EOIP_ASSIGN_OR_RETURN(IpAddress gateway, IpAddress::Parse(route.gw));
     if (gateway.is_v6() != dst.address.is_v6()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "'", route.gw(), "' is of another family than ", route.dst()));
+          "'", route.gw, "' is of another family than ", route.dst));
     }
     return gateway;
   }
-  if (route.has_scope()) return std::nullopt;
+  if (route.scope) return std::nullopt;
   for (const Ip& ip : ips) {
-    auto gateway = IpAddress::Parse(ip.gateway());
+    auto gateway = IpAddress::Parse(ip.gateway);
     if (gateway.ok() && gateway->is_v6() == dst.address.is_v6()) {
       return *gateway;
     }
@@ -53,22 +53,22 @@ std::string PodRoute::ToString() const {
   return text;
 }
 
-absl::StatusOr<PodRoute> ParseRoute(
-    const Route& route, const google::protobuf::RepeatedPtrField<Ip>& ips) {
+absl::StatusOr<PodRoute> ParseRoute(const Route& route,
+                                    const std::vector<Ip>& ips) {
   PodRoute result;
-  EOIP_ASSIGN_OR_RETURN(IpPrefix dst, ParsePrefix(route.dst()));
+  EOIP_ASSIGN_OR_RETURN(IpPrefix dst, ParsePrefix(route.dst));
   result.dst = NetworkOf(dst);
   EOIP_ASSIGN_OR_RETURN(result.gateway, GatewayOf(route, result.dst, ips));
-  result.mtu = route.mtu();
-  result.advmss = route.advmss();
-  result.priority = route.priority();
-  if (route.has_table()) result.table = route.table();
-  if (route.has_scope()) {
-    if (route.scope() > 255) {
+  result.mtu = route.mtu;
+  result.advmss = route.advmss;
+  result.priority = route.priority;
+  result.table = route.table.value_or(result.table);
+  if (route.scope) {
+    if (*route.scope > 255) {
       return absl::InvalidArgumentError(
-          absl::StrCat("scope '", route.scope(), "' is not 0 to 255"));
+          absl::StrCat("scope '", *route.scope, "' is not 0 to 255"));
     }
-    result.scope = static_cast<uint8_t>(route.scope());
+    result.scope = static_cast<uint8_t>(*route.scope);
   }
   return result;
 }

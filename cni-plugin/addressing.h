@@ -12,9 +12,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "conf.pb.h"
 #include "ip_prefix.h"
 #include "model/address.h"
+#include "result.h"
 #include "rtnl.h"
 
 namespace eoip::cni {
@@ -34,8 +34,8 @@ struct PodRoute {
 // The route of a result. Where it has neither gateway nor scope it takes the
 // gateway of the first address of its family that has one, as other plugins
 // do. INVALID_ARGUMENT: some text is malformed.
-absl::StatusOr<PodRoute> ParseRoute(
-    const Route& route, const google::protobuf::RepeatedPtrField<Ip>& ips);
+absl::StatusOr<PodRoute> ParseRoute(const Route& route,
+                                    const std::vector<Ip>& ips);
 
 // Without duplicate address detection, which would take seconds: the address
 // is announced instead. ALREADY_EXISTS: the link has it.

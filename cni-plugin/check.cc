@@ -82,7 +82,7 @@ class Checking {
   UniqueFd netns_;
   std::optional<RtnlSocket> host_;
   std::optional<RtnlSocket> pod_;
-  int index_ = -1;  // of the pod's interface in prevResult
+  uint32_t index_ = 0;  // of the pod's interface in prevResult
   uint32_t network_mtu_ = 0;
   uint32_t lease_mtu_ = 0;
   std::optional<LinkInfo> pod_link_;
@@ -99,10 +99,10 @@ absl::Status Checking::Open() {
 }
 
 absl::Status Checking::FindInterface() {
-  for (int i = 0; i < expected_.interfaces_size(); ++i) {
-    const Interface& interface = expected_.interfaces(i);
-    if (interface.name() == request_.ifname && !interface.sandbox().empty()) {
-      index_ = i;
+  for (size_t i = 0; i < expected_.interfaces.size(); ++i) {
+    const Interface& interface = expected_.interfaces[i];
+    if (interface.name == request_.ifname && !interface.sandbox.empty()) {
+      index_ = static_cast<uint32_t>(i);
       return absl::OkStatus();
     }
   }
@@ -140,13 +140,13 @@ void Checking::CheckLease(const v1::Lease& lease) {
   lease_mtu_ = lease.mtu();
   if (lease.address().empty()) return;  // that state was told above
   bool same = false;
-  for (Ip& ip : *expected_.mutable_ips()) {
-    if (!ip.has_interface() || ip.interface() != index_) continue;
-    same = same || ip.address() == lease.address();
-    ip.set_address(lease.address());
-    ip.set_gateway(lease.gateway());
+  for (Ip& ip : expected_.ips) {
+    if (ip.interface != index_) continue;
+    same = same || ip.address == lease.address();
+    ip.address = lease.address();
+    ip.gateway = lease.gateway();
   }
-  if (!same) expected_.clear_routes();
+  if (!same) expected_.routes.clear();
 }
 
 absl::StatusOr<std::optional<LinkInfo>> Checking::Find(
@@ -174,18 +174,18 @@ absl::Status Checking::CheckLinks() {
 }
 
 void Checking::CheckPodLink(const LinkInfo& pod) {
-  const Interface& expected = expected_.interfaces(index_);
-  if (!expected.mac().empty()) {
-    const auto mac = MacAddress::Parse(expected.mac());
+  const Interface& expected = expected_.interfaces[index_];
+  if (!expected.mac.empty()) {
+    const auto mac = MacAddress::Parse(expected.mac);
     if (!mac.ok() || *mac != pod.mac) {
       Problem("link ", pod.name, " has MAC ", pod.mac.ToString(),
-              ", prevResult has ", expected.mac());
+              ", prevResult has ", expected.mac);
     }
   }
-  uint32_t mtu = expected.mtu() != 0 ? expected.mtu()
-                 : config_.mtu != 0  ? config_.mtu
-                                     : network_mtu_;
-  if (expected.mtu() == 0 && lease_mtu_ != 0) mtu = std::min(mtu, lease_mtu_);
+  uint32_t mtu = expected.mtu != 0  ? expected.mtu
+                 : config_.mtu != 0 ? config_.mtu
+                                    : network_mtu_;
+  if (expected.mtu == 0 && lease_mtu_ != 0) mtu = std::min(mtu, lease_mtu_);
   if (mtu != 0 && mtu != pod.mtu) {
     Problem("link ", pod.name, " has MTU ", pod.mtu, ", not ", mtu);
   }
@@ -279,24 +279,24 @@ absl::Status Checking::CheckVlans(const LinkInfo& host) {
 absl::Status Checking::CheckAddresses() {
   EOIP_ASSIGN_OR_RETURN(std::vector<IpPrefix> present,
                         ListAddresses(*pod_, pod_link_->ifindex));
-  for (const Ip& ip : expected_.ips()) {
-    if (!ip.has_interface() || ip.interface() != index_) continue;
-    const auto prefix = ParsePrefix(ip.address());
+  for (const Ip& ip : expected_.ips) {
+    if (ip.interface != index_) continue;
+    const auto prefix = ParsePrefix(ip.address);
     if (!prefix.ok() ||
         std::find(present.begin(), present.end(), *prefix) == present.end()) {
-      Problem("link ", pod_link_->name, " has no address ", ip.address());
+      Problem("link ", pod_link_->name, " has no address ", ip.address);
     }
   }
   return absl::OkStatus();
 }
 
 absl::Status Checking::CheckRoutes() {
-  Result own;
-  for (const Ip& ip : expected_.ips()) {
-    if (ip.has_interface() && ip.interface() == index_) *own.add_ips() = ip;
+  std::vector<Ip> own;
+  for (const Ip& ip : expected_.ips) {
+    if (ip.interface == index_) own.push_back(ip);
   }
-  for (const Route& route : expected_.routes()) {
-    const auto parsed = ParseRoute(route, own.ips());
+  for (const Route& route : expected_.routes) {
+    const auto parsed = ParseRoute(route, own);
     if (!parsed.ok()) {
       return CniError(
           CniCode::kDecode,
@@ -313,8 +313,8 @@ absl::Status Checking::CheckRoutes() {
 absl::Status Check(const Request& request) {
   EOIP_ASSIGN_OR_RETURN(Config config, ParseConfig(request));
   EOIP_ASSIGN_OR_RETURN(Result expected,
-                        ParsePrevResult(request.base.prev_result()));
-  if (expected.interfaces().empty()) {
+                        ParsePrevResult(At(request.conf, {"prevResult"})));
+  if (expected.interfaces.empty()) {
     return CniError(CniCode::kConfig,
                     "prevResult: missing, or without interfaces");
   }

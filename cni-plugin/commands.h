@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "conf.pb.h"
 #include "request.h"
+#include "result.h"
 
 namespace eoip::cni {
 

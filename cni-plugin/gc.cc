@@ -18,43 +18,35 @@
 namespace eoip::cni {
 namespace {
 
-using google::protobuf::Value;
+constexpr char kValidAttachments[] = "cni.dev/valid-attachments";
 
-// The key that is there; the first one wins, as runtimes send both.
-const Value* ListOfAttachments(const BaseConf& conf) {
-  for (const Value* value : {&conf.valid_attachments(), &conf.attachments()}) {
-    if (value->kind_case() != Value::KIND_NOT_SET && !value->has_null_value()) {
-      return value;
-    }
-  }
-  return nullptr;
+// The key that is there, else null; the first one wins, as runtimes send both.
+const Json& ListOfAttachments(const Json& conf) {
+  const Json& valid = At(conf, {kValidAttachments});
+  return valid.is_null() ? At(conf, {"cni.dev/attachments"}) : valid;
 }
 
 // Host links of the attachments that the runtime still has; nothing: it did
 // not say. An entry that is not understood might be any of the links, so then
 // nothing is deleted.
 absl::StatusOr<std::optional<std::set<std::string>>> ValidLinks(
-    const BaseConf& conf) {
-  constexpr char kKey[] = "cni.dev/valid-attachments";
-  const Value* list = ListOfAttachments(conf);
-  if (list == nullptr) return std::nullopt;
-  if (!list->has_list_value()) {
-    return CniError(CniCode::kConfig, absl::StrCat(kKey, ": must be a list"));
+    const Json& conf) {
+  const Json& list = ListOfAttachments(conf);
+  if (list.is_null()) return std::nullopt;
+  if (!list.is_array()) {
+    return CniError(CniCode::kConfig,
+                    absl::StrCat(kValidAttachments, ": must be a list"));
   }
   std::set<std::string> links;
-  for (int i = 0; i < list->list_value().values_size(); ++i) {
-    const auto& fields = list->list_value().values(i).struct_value().fields();
-    auto id = fields.find("containerID");
-    auto ifname = fields.find("ifname");
-    if (id == fields.end() || ifname == fields.end() ||
-        id->second.string_value().empty() ||
-        ifname->second.string_value().empty()) {
-      return CniError(
-          CniCode::kConfig,
-          absl::StrCat(kKey, "[", i, "]: must have containerID and ifname"));
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string& id = TextOf(At(list[i], {"containerID"}));
+    const std::string& ifname = TextOf(At(list[i], {"ifname"}));
+    if (id.empty() || ifname.empty()) {
+      return CniError(CniCode::kConfig,
+                      absl::StrCat(kValidAttachments, "[", i,
+                                   "]: must have containerID and ifname"));
     }
-    links.insert(
-        HostLinkName(id->second.string_value(), ifname->second.string_value()));
+    links.insert(HostLinkName(id, ifname));
   }
   return links;
 }
@@ -136,7 +128,7 @@ absl::Status RemoveStale(const Request& request,
 }  // namespace
 
 absl::Status Gc(const Request& request) {
-  const auto valid = ValidLinks(request.base);
+  const auto valid = ValidLinks(request.conf);
   absl::Status status = valid.status();
   if (valid.ok() && valid->has_value()) status = RemoveStale(request, **valid);
   if (!request.ipam_type.empty()) {

@@ -18,38 +18,31 @@
 namespace eoip::cni {
 namespace {
 
-using google::protobuf::Struct;
-using google::protobuf::Value;
-
 absl::Status Bad(absl::string_view path, absl::string_view what) {
   return CniError(CniCode::kConfig, absl::StrCat(path, ": ", what));
 }
 
 // As somebody would type it.
-absl::StatusOr<std::string> TextOf(const std::string& path,
-                                   const Value& value) {
-  switch (value.kind_case()) {
-    case Value::kStringValue:
-      return value.string_value();
-    case Value::kBoolValue:
-      return std::string(value.bool_value() ? "yes" : "no");
-    case Value::kNumberValue:
-      if (std::floor(value.number_value()) == value.number_value() &&
-          std::abs(value.number_value()) < 1e15) {
-        return absl::StrCat(static_cast<int64_t>(value.number_value()));
-      }
-      return Bad(path, "must be a whole number");
-    case Value::kListValue: {
-      std::vector<std::string> parts;
-      for (const Value& part : value.list_value().values()) {
-        EOIP_ASSIGN_OR_RETURN(std::string text, TextOf(path, part));
-        parts.push_back(std::move(text));
-      }
-      return absl::StrJoin(parts, ",");
+absl::StatusOr<std::string> TypedText(const std::string& path,
+                                      const Json& value) {
+  if (value.is_string()) return TextOf(value);
+  if (value.is_boolean()) return std::string(value == true ? "yes" : "no");
+  if (value.is_number()) {
+    const auto number = value.get<double>();
+    if (std::floor(number) == number && std::abs(number) < 1e15) {
+      return absl::StrCat(static_cast<int64_t>(number));
     }
-    default:
-      return Bad(path, "must be text, a number, true, false or a list of them");
+    return Bad(path, "must be a whole number");
   }
+  if (!value.is_array()) {
+    return Bad(path, "must be text, a number, true, false or a list of them");
+  }
+  std::vector<std::string> parts;
+  for (const Json& part : value) {
+    EOIP_ASSIGN_OR_RETURN(std::string text, TypedText(path, part));
+    parts.push_back(std::move(text));
+  }
+  return absl::StrJoin(parts, ",");
 }
 
 // Sets one field from text; an error says what is allowed.
@@ -212,10 +205,10 @@ const Words<v1::NetworkPort>& PortWords() {
 
 template <typename Message>
 absl::Status ReadWord(const std::string& path, const std::string& key,
-                      const Value& value, const Words<Message>& words,
+                      const Json& value, const Words<Message>& words,
                       Message& message) {
   const std::string field = absl::StrCat(path, ".", key);
-  EOIP_ASSIGN_OR_RETURN(std::string text, TextOf(field, value));
+  EOIP_ASSIGN_OR_RETURN(std::string text, TypedText(field, value));
   const absl::Status set = words.at(key)(text, message);
   if (set.ok()) return absl::OkStatus();
   return Bad(field, absl::StrCat("'", text, "': must be ", set.message()));
@@ -233,12 +226,9 @@ absl::Status UnknownWord(const std::string& path, const std::string& key,
                                 ctl::Suggestion(key, words)));
 }
 
-absl::StatusOr<std::string> NameOf(const std::string& path,
-                                   const Struct& object,
+absl::StatusOr<std::string> NameOf(const std::string& path, const Json& object,
                                    absl::string_view prefix) {
-  const auto it = object.fields().find("name");
-  const std::string name =
-      it == object.fields().end() ? "" : it->second.string_value();
+  const std::string& name = TextOf(At(object, {"name"}));
   const absl::string_view id = absl::StripPrefix(name, prefix);
   if (id.empty() || id.find('/') != absl::string_view::npos) {
     return Bad(absl::StrCat(path, ".name"),
@@ -247,14 +237,14 @@ absl::StatusOr<std::string> NameOf(const std::string& path,
   return absl::StrCat(prefix, id);
 }
 
-absl::Status ReadTunnel(const std::string& path, const Struct& object,
+absl::Status ReadTunnel(const std::string& path, const Json& object,
                         v1::InlineNetwork& result) {
   v1::Tunnel& tunnel = *result.add_tunnels();
   v1::NetworkPort& port = *result.mutable_network()->add_ports();
   EOIP_ASSIGN_OR_RETURN(std::string name, NameOf(path, object, "tunnels/"));
   tunnel.set_name(name);
   port.set_tunnel(name);
-  for (const auto& [key, value] : object.fields()) {
+  for (const auto& [key, value] : object.items()) {
     if (key == "name") continue;
     if (TunnelWords().count(key) > 0) {
       EOIP_RETURN_IF_ERROR(ReadWord(path, key, value, TunnelWords(), tunnel));
@@ -273,13 +263,12 @@ absl::Status ReadTunnel(const std::string& path, const Struct& object,
 
 }  // namespace
 
-absl::StatusOr<v1::InlineNetwork> ParseInlineNetwork(const Value& network) {
+absl::StatusOr<v1::InlineNetwork> ParseInlineNetwork(const Json& object) {
   v1::InlineNetwork result;
-  const Struct& object = network.struct_value();
   EOIP_ASSIGN_OR_RETURN(std::string name,
                         NameOf("network", object, "networks/"));
   result.mutable_network()->set_name(name);
-  for (const auto& [key, value] : object.fields()) {
+  for (const auto& [key, value] : object.items()) {
     if (key == "name" || key == "tunnels") continue;
     if (NetworkWords().count(key) == 0) {
       return UnknownWord("network", key, NetworkWords());
@@ -287,16 +276,16 @@ absl::StatusOr<v1::InlineNetwork> ParseInlineNetwork(const Value& network) {
     EOIP_RETURN_IF_ERROR(ReadWord("network", key, value, NetworkWords(),
                                   *result.mutable_network()));
   }
-  const auto tunnels = object.fields().find("tunnels");
-  if (tunnels == object.fields().end()) return result;
-  if (!tunnels->second.has_list_value()) {
+  if (!object.contains("tunnels")) return result;
+  const Json& tunnels = At(object, {"tunnels"});
+  if (!tunnels.is_array()) {
     return Bad("network.tunnels", "must be a list of objects");
   }
   int i = 0;
-  for (const Value& value : tunnels->second.list_value().values()) {
+  for (const Json& value : tunnels) {
     const std::string path = absl::StrCat("network.tunnels[", i++, "]");
-    if (!value.has_struct_value()) return Bad(path, "must be an object");
-    EOIP_RETURN_IF_ERROR(ReadTunnel(path, value.struct_value(), result));
+    if (!value.is_object()) return Bad(path, "must be an object");
+    EOIP_RETURN_IF_ERROR(ReadTunnel(path, value, result));
   }
   return result;
 }

@@ -5,10 +5,9 @@
 #ifndef EOIP_CNI_INLINE_CONF_H_
 #define EOIP_CNI_INLINE_CONF_H_
 
-#include <google/protobuf/struct.pb.h>
-
 #include "absl/status/statusor.h"
 #include "eoip/v1/attachment.pb.h"
+#include "json.h"
 
 namespace eoip::cni {
 
@@ -18,8 +17,7 @@ namespace eoip::cni {
 // truth values, or lists of them. A tunnel without "kind" is EOIP or, by its
 // remote-address, EOIPV6. Errors: 7, naming the path as
 // "network.tunnels[0].mtu".
-absl::StatusOr<v1::InlineNetwork> ParseInlineNetwork(
-    const google::protobuf::Value& network);
+absl::StatusOr<v1::InlineNetwork> ParseInlineNetwork(const Json& network);
 
 }  // namespace eoip::cni
 

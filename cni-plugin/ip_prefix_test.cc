@@ -42,34 +42,32 @@ TEST(AddressingTest, LinkLocalIsMadeFromTheMac) {
 
 Route MakeRoute(const std::string& dst, const std::string& gw = "") {
   Route route;
-  route.set_dst(dst);
-  route.set_gw(gw);
+  route.dst = dst;
+  route.gw = gw;
   return route;
 }
 
 TEST(AddressingTest, RouteTakesTheGatewayOfItsFamily) {
-  Result result;
-  result.add_ips()->set_gateway("2001:db8::1");
-  result.add_ips()->set_gateway("192.0.2.1");
-  EXPECT_EQ(ParseRoute(MakeRoute("0.0.0.0/0"), result.ips())->ToString(),
+  std::vector<Ip> ips(2);
+  ips[0].gateway = "2001:db8::1";
+  ips[1].gateway = "192.0.2.1";
+  EXPECT_EQ(ParseRoute(MakeRoute("0.0.0.0/0"), ips)->ToString(),
             "0.0.0.0/0 via 192.0.2.1");
-  EXPECT_EQ(ParseRoute(MakeRoute("10.1.2.3/8", "192.0.2.9"), result.ips())
-                ->ToString(),
+  EXPECT_EQ(ParseRoute(MakeRoute("10.1.2.3/8", "192.0.2.9"), ips)->ToString(),
             "10.0.0.0/8 via 192.0.2.9");
   Route on_link = MakeRoute("10.0.0.0/8");
-  on_link.set_scope(253);
-  EXPECT_EQ(ParseRoute(on_link, result.ips())->ToString(), "10.0.0.0/8");
+  on_link.scope = 253;
+  EXPECT_EQ(ParseRoute(on_link, ips)->ToString(), "10.0.0.0/8");
 }
 
 TEST(AddressingTest, RefusesMalformedRoutes) {
-  Result none;
-  EXPECT_FALSE(ParseRoute(MakeRoute(""), none.ips()).ok());
-  EXPECT_FALSE(ParseRoute(MakeRoute("10.0.0.0/8", "x"), none.ips()).ok());
-  EXPECT_FALSE(
-      ParseRoute(MakeRoute("10.0.0.0/8", "2001:db8::1"), none.ips()).ok());
+  const std::vector<Ip> none;
+  EXPECT_FALSE(ParseRoute(MakeRoute(""), none).ok());
+  EXPECT_FALSE(ParseRoute(MakeRoute("10.0.0.0/8", "x"), none).ok());
+  EXPECT_FALSE(ParseRoute(MakeRoute("10.0.0.0/8", "2001:db8::1"), none).ok());
   Route scope = MakeRoute("10.0.0.0/8");
-  scope.set_scope(256);
-  EXPECT_FALSE(ParseRoute(scope, none.ips()).ok());
+  scope.scope = 256;
+  EXPECT_FALSE(ParseRoute(scope, none).ok());
 }
 
 }  // namespace

@@ -118,11 +118,15 @@ int WaitFor(pid_t pid) {
 
 absl::Status PluginError(const std::string& name, int state,
                          const std::string& output) {
-  Error error;
-  if (ParseJson("error", output, &error).ok() && error.code() != 0) {
-    return CniError(error.code(),
-                    absl::StrCat("IPAM plugin ", name, ": ", error.msg()),
-                    error.details());
+  uint32_t code = 0;
+  if (const auto error = ParseJson("error", output); error.ok()) {
+    JsonReader(*error).Read("code", &code);
+    if (code != 0) {
+      return CniError(
+          code,
+          absl::StrCat("IPAM plugin ", name, ": ", TextOf(At(*error, {"msg"}))),
+          TextOf(At(*error, {"details"})));
+    }
   }
   const std::string how =
       WIFSIGNALED(state)
@@ -189,13 +193,13 @@ absl::StatusOr<Result> ParseIpamResult(const Request& request,
                                        const std::string& output) {
   const std::string what =
       absl::StrCat("result of the IPAM plugin ", request.ipam_type);
-  Result result;
-  EOIP_RETURN_IF_ERROR(ParseJson(what, output, &result));
-  if (result.ips().empty()) {
+  EOIP_ASSIGN_OR_RETURN(const Json json, ParseJson(what, output));
+  EOIP_ASSIGN_OR_RETURN(Result result, ParseResult(what, json));
+  if (result.ips.empty()) {
     return CniError(CniCode::kDecode, absl::StrCat(what, " has no address"));
   }
-  for (const Ip& ip : result.ips()) {
-    if (auto prefix = ParsePrefix(ip.address()); !prefix.ok()) {
+  for (const Ip& ip : result.ips) {
+    if (auto prefix = ParsePrefix(ip.address); !prefix.ok()) {
       return CniError(CniCode::kDecode,
                       absl::StrCat(what, ": ips: ", prefix.status().message()));
     }

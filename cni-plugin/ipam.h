@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "conf.pb.h"
 #include "request.h"
+#include "result.h"
 
 namespace eoip::cni {
 

@@ -11,9 +11,9 @@ namespace eoip::cni {
 namespace {
 
 void AddOnLink(absl::string_view destination, Result& result) {
-  Route* route = result.add_routes();
-  route->set_dst(std::string(destination));
-  route->set_scope(RT_SCOPE_LINK);
+  Route& route = result.routes.emplace_back();
+  route.dst = std::string(destination);
+  route.scope = RT_SCOPE_LINK;
 }
 
 }  // namespace
@@ -24,9 +24,9 @@ absl::StatusOr<Result> LeaseResult(const v1::Lease& lease) {
         absl::StrCat("the agent has no lease: ", lease.reason()));
   }
   Result result;
-  Ip* ip = result.add_ips();
-  ip->set_address(lease.address());
-  ip->set_gateway(lease.gateway());
+  Ip& ip = result.ips.emplace_back();
+  ip.address = lease.address();
+  ip.gateway = lease.gateway();
   EOIP_ASSIGN_OR_RETURN(const IpPrefix own, ParsePrefix(lease.address()));
   std::string reached;  // a gateway that has its own route already
   for (const v1::LeaseRoute& given : lease.routes()) {
@@ -41,14 +41,14 @@ absl::StatusOr<Result> LeaseResult(const v1::Lease& lease) {
       AddOnLink(absl::StrCat(address.ToString(), "/32"), result);
       reached = given.gateway();
     }
-    Route* route = result.add_routes();
-    route->set_dst(given.destination());
-    route->set_gw(given.gateway());
+    Route& route = result.routes.emplace_back();
+    route.dst = given.destination();
+    route.gw = given.gateway();
   }
   for (const std::string& nameserver : lease.nameservers()) {
-    result.mutable_dns()->add_nameservers(nameserver);
+    result.dns.nameservers.push_back(nameserver);
   }
-  result.mutable_dns()->set_domain(lease.domain());
+  result.dns.domain = lease.domain();
   return result;
 }
 

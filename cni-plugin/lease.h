@@ -6,8 +6,8 @@
 #define EOIP_CNI_LEASE_H_
 
 #include "absl/status/statusor.h"
-#include "conf.pb.h"
 #include "eoip/v1/attachment.pb.h"
+#include "result.h"
 
 namespace eoip::cni {
 

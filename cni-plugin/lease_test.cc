@@ -21,14 +21,14 @@ v1::Lease MakeLease(const std::string& address) {
 TEST(LeaseResultTest, HasAddressRoutesAndDns) {
   const auto result = LeaseResult(MakeLease("192.0.2.7/24"));
   ASSERT_TRUE(result.ok()) << result.status();
-  ASSERT_EQ(result->ips_size(), 1);
-  EXPECT_EQ(result->ips(0).address(), "192.0.2.7/24");
-  EXPECT_EQ(result->ips(0).gateway(), "192.0.2.1");
-  ASSERT_EQ(result->routes_size(), 1);
-  EXPECT_EQ(result->routes(0).dst(), "0.0.0.0/0");
-  EXPECT_EQ(result->routes(0).gw(), "192.0.2.1");
-  EXPECT_EQ(result->dns().nameservers(0), "192.0.2.53");
-  EXPECT_EQ(result->dns().domain(), "lan");
+  ASSERT_EQ(result->ips.size(), 1u);
+  EXPECT_EQ(result->ips[0].address, "192.0.2.7/24");
+  EXPECT_EQ(result->ips[0].gateway, "192.0.2.1");
+  ASSERT_EQ(result->routes.size(), 1u);
+  EXPECT_EQ(result->routes[0].dst, "0.0.0.0/0");
+  EXPECT_EQ(result->routes[0].gw, "192.0.2.1");
+  EXPECT_EQ(result->dns.nameservers[0], "192.0.2.53");
+  EXPECT_EQ(result->dns.domain, "lan");
 }
 
 TEST(LeaseResultTest, GatewayOutsideIsReachedOnTheLinkOnce) {
@@ -37,17 +37,17 @@ TEST(LeaseResultTest, GatewayOutsideIsReachedOnTheLinkOnce) {
   lease.mutable_routes(1)->set_destination("10.0.0.0/8");
   const auto result = LeaseResult(lease);
   ASSERT_TRUE(result.ok()) << result.status();
-  ASSERT_EQ(result->routes_size(), 3);
-  EXPECT_EQ(result->routes(0).dst(), "192.0.2.1/32");
-  EXPECT_EQ(result->routes(0).gw(), "");
-  EXPECT_EQ(result->routes(0).scope(), 253u);
+  ASSERT_EQ(result->routes.size(), 3u);
+  EXPECT_EQ(result->routes[0].dst, "192.0.2.1/32");
+  EXPECT_EQ(result->routes[0].gw, "");
+  EXPECT_EQ(result->routes[0].scope, 253u);
 }
 
 TEST(LeaseResultTest, RouteWithoutGatewayIsOnTheLink) {
   v1::Lease lease = MakeLease("192.0.2.7/24");
   lease.mutable_routes(0)->clear_gateway();
   const auto result = LeaseResult(lease);
-  EXPECT_EQ(result->routes(0).scope(), 253u);
+  EXPECT_EQ(result->routes[0].scope, 253u);
 }
 
 TEST(LeaseResultTest, NoLeaseSaysWhy) {

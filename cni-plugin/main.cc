@@ -63,7 +63,7 @@ absl::StatusOr<std::string> Execute(const Request& request) {
   switch (request.command) {
     case Command::kAdd: {
       EOIP_ASSIGN_OR_RETURN(Result result, Add(request));
-      return PrintResult(std::move(result)) + "\n";
+      return PrintResult(result, request.version) + "\n";
     }
     case Command::kDel:
       status = Del(request);
@@ -119,7 +119,7 @@ int Run() {
   return WriteOutput(*output) ? 0 : 1;
 }
 
-// Before the constructors of protobuf and gRPC, which take longer than the rest
+// Before the constructors of the libraries, which take longer than the rest
 // of a VERSION and are of no use to it. Runtimes ask often.
 [[gnu::constructor(101)]] void AnswerVersion() {
   const char* command = std::getenv("CNI_COMMAND");
@@ -146,6 +146,6 @@ int main(int argc, char** argv) {
   }
   const int code = eoip::cni::Run();
   fflush(stderr);
-  // What protobuf would tear down now the kernel frees faster.
+  // What would be torn down now the kernel frees faster.
   ::_exit(code);
 }

@@ -16,9 +16,49 @@
 namespace eoip::cni {
 namespace {
 
-using google::protobuf::Value;
-
 constexpr size_t kMaxClientId = 255;
+
+struct VlanTrunk {
+  uint32_t id = 0;
+  uint32_t min_id = 0;
+  uint32_t max_id = 0;
+};
+
+// What has a type; the rest is read where it is used.
+struct NetConf {
+  uint32_t mtu = 0;
+  std::string mac;
+  bool isolated = false;
+  bool hairpin = false;
+  bool promisc = false;
+  uint32_t vlan = 0;
+  std::vector<VlanTrunk> vlan_trunk;
+  bool macspoofchk = false;
+  std::string activation;
+  Dns dns;
+};
+
+absl::StatusOr<NetConf> ReadNetConf(const Json& json) {
+  NetConf conf;
+  JsonReader reader(json);
+  reader.Read("mtu", &conf.mtu);
+  reader.Read("mac", &conf.mac);
+  reader.Read("isolated", &conf.isolated);
+  reader.Read("hairpin", &conf.hairpin);
+  reader.Read("promisc", &conf.promisc);
+  reader.Read("vlan", &conf.vlan);
+  reader.Read("vlanTrunk", &conf.vlan_trunk,
+              [](JsonReader& item, VlanTrunk* trunk) {
+                item.Read("id", &trunk->id);
+                item.Read("minID", &trunk->min_id);
+                item.Read("maxID", &trunk->max_id);
+              });
+  reader.Read("macspoofchk", &conf.macspoofchk);
+  reader.Read("activation", &conf.activation);
+  reader.Read("dns", &conf.dns, ReadDns);
+  EOIP_RETURN_IF_ERROR(reader.status());
+  return conf;
+}
 
 // FNV-1a over both parts and a separator that neither can have, then mixed so
 // that close inputs end far apart. Not a defence: runtimes choose the ids.
@@ -40,19 +80,6 @@ absl::Status BadField(absl::string_view field, absl::string_view value,
       absl::StrCat(field, ": '", absl::CHexEscape(value), "': ", allowed));
 }
 
-// The value at a path of object keys; a null value when there is none.
-const Value& At(const Value& root, std::initializer_list<const char*> path) {
-  static const auto* const none = new Value();
-  const Value* value = &root;
-  for (const char* key : path) {
-    const auto& fields = value->struct_value().fields();
-    auto it = fields.find(key);
-    if (it == fields.end()) return *none;
-    value = &it->second;
-  }
-  return *value;
-}
-
 absl::StatusOr<MacAddress> ParseMac(absl::string_view field,
                                     absl::string_view text) {
   auto mac = MacAddress::Parse(text);
@@ -69,27 +96,26 @@ absl::StatusOr<MacAddress> ReadMac(const Request& request,
     const char* field;
     absl::string_view text;
   } sources[] = {
-      {"runtimeConfig.mac", At(conf.runtime_config(), {"mac"}).string_value()},
-      {"args.cni.mac", At(conf.args(), {"cni", "mac"}).string_value()},
+      {"runtimeConfig.mac", TextOf(At(request.conf, {"runtimeConfig", "mac"}))},
+      {"args.cni.mac", TextOf(At(request.conf, {"args", "cni", "mac"}))},
       {"CNI_ARGS MAC", request.Arg("MAC")},
-      {"mac", conf.mac()}};
+      {"mac", conf.mac}};
   for (const auto& source : sources) {
     if (!source.text.empty()) return ParseMac(source.field, source.text);
   }
   return DerivedMac(request.container_id, request.ifname);
 }
 
-absl::Status ReadIps(const Request& request, const NetConf& conf,
-                     Config& config) {
+absl::Status ReadIps(const Request& request, Config& config) {
   std::vector<std::string> texts;
   const char* field = "runtimeConfig.ips";
-  const Value* list = &At(conf.runtime_config(), {"ips"});
-  if (list->list_value().values().empty()) {
+  const Json* list = &At(request.conf, {"runtimeConfig", "ips"});
+  if (list->empty()) {
     field = "args.cni.ips";
-    list = &At(conf.args(), {"cni", "ips"});
+    list = &At(request.conf, {"args", "cni", "ips"});
   }
-  for (const Value& value : list->list_value().values()) {
-    texts.push_back(value.string_value());
+  if (list->is_array()) {
+    for (const Json& value : *list) texts.push_back(TextOf(value));
   }
   if (texts.empty()) {
     field = "CNI_ARGS IP";
@@ -148,20 +174,21 @@ bool IsHostname(absl::string_view text) {
          });
 }
 
-absl::Status ReadDhcpKeys(const Value& value, DhcpConfig& dhcp) {
-  for (const auto& [key, field] : value.struct_value().fields()) {
+absl::Status ReadDhcpKeys(const Json& value, DhcpConfig& dhcp) {
+  if (!value.is_object()) return absl::OkStatus();
+  for (const auto& [key, field] : value.items()) {
     if (key != "clientId" && key != "hostname") {
       return BadField("dhcp", key,
                       "must have no other keys than clientId and "
                       "hostname");
     }
-    if (!field.has_string_value()) {
-      return BadField(absl::StrCat("dhcp.", key), field.ShortDebugString(),
+    if (!field.is_string()) {
+      return BadField(absl::StrCat("dhcp.", key), PrintJson(field),
                       "must be a string");
     }
   }
-  const std::string& id = At(value, {"clientId"}).string_value();
-  if (At(value, {"clientId"}).has_string_value()) {
+  if (value.contains("clientId")) {
+    const std::string& id = TextOf(At(value, {"clientId"}));
     dhcp.client_id = ParseClientId(id);
     if (dhcp.client_id.empty()) {
       return BadField("dhcp.clientId", id,
@@ -169,8 +196,8 @@ absl::Status ReadDhcpKeys(const Value& value, DhcpConfig& dhcp) {
                       "hexadecimal digits, for example 01:02:00:5e:10:00:01");
     }
   }
-  if (At(value, {"hostname"}).has_string_value()) {
-    dhcp.hostname = At(value, {"hostname"}).string_value();
+  if (value.contains("hostname")) {
+    dhcp.hostname = TextOf(At(value, {"hostname"}));
     if (!IsHostname(dhcp.hostname)) {
       return BadField("dhcp.hostname", dhcp.hostname,
                       "must be at most 63 of [A-Za-z0-9._-]");
@@ -179,15 +206,11 @@ absl::Status ReadDhcpKeys(const Value& value, DhcpConfig& dhcp) {
   return absl::OkStatus();
 }
 
-absl::Status ReadDhcp(const Request& request, const NetConf& conf,
-                      Config& config) {
-  const Value& value = conf.dhcp();
-  if (value.kind_case() == Value::KIND_NOT_SET || value.has_null_value() ||
-      (value.has_bool_value() && !value.bool_value())) {
-    return absl::OkStatus();
-  }
-  if (!value.has_bool_value() && !value.has_struct_value()) {
-    return BadField("dhcp", value.ShortDebugString(),
+absl::Status ReadDhcp(const Request& request, Config& config) {
+  const Json& value = At(request.conf, {"dhcp"});
+  if (value.is_null() || value == false) return absl::OkStatus();
+  if (!value.is_boolean() && !value.is_object()) {
+    return BadField("dhcp", PrintJson(value),
                     "must be true, false or an object");
   }
   if (!request.ipam_type.empty()) {
@@ -212,20 +235,20 @@ absl::Status ReadDhcp(const Request& request, const NetConf& conf,
 }
 
 absl::Status ReadVlans(const NetConf& conf, Config& config) {
-  if (conf.vlan() > 4094) {
-    return BadField("vlan", absl::StrCat(conf.vlan()), "must be 0 to 4094");
+  if (conf.vlan > 4094) {
+    return BadField("vlan", absl::StrCat(conf.vlan), "must be 0 to 4094");
   }
-  config.vlan = conf.vlan();
-  for (int i = 0; i < conf.vlan_trunk_size(); ++i) {
-    const VlanTrunk& entry = conf.vlan_trunk(i);
-    VlanRange range{entry.id() ? entry.id() : entry.min_id(),
-                    entry.id() ? entry.id() : entry.max_id()};
-    const bool mixed = entry.id() && (entry.min_id() || entry.max_id());
+  config.vlan = conf.vlan;
+  for (size_t i = 0; i < conf.vlan_trunk.size(); ++i) {
+    const VlanTrunk& entry = conf.vlan_trunk[i];
+    VlanRange range{entry.id ? entry.id : entry.min_id,
+                    entry.id ? entry.id : entry.max_id};
+    const bool mixed = entry.id && (entry.min_id || entry.max_id);
     if (mixed || range.first < 1 || range.last > 4094 ||
         range.last < range.first) {
       return BadField(absl::StrCat("vlanTrunk[", i, "]"),
-                      absl::StrCat("id ", entry.id(), ", minID ",
-                                   entry.min_id(), ", maxID ", entry.max_id()),
+                      absl::StrCat("id ", entry.id, ", minID ", entry.min_id,
+                                   ", maxID ", entry.max_id),
                       "must be either id, or minID and maxID, 1 to 4094");
     }
     config.trunk.push_back(range);
@@ -234,18 +257,16 @@ absl::Status ReadVlans(const NetConf& conf, Config& config) {
 }
 
 absl::Status ReadActivation(const NetConf& conf, Config& config) {
-  config.silent = conf.activation() == "silent";
-  if (config.silent || conf.activation().empty() ||
-      conf.activation() == "immediate") {
+  config.silent = conf.activation == "silent";
+  if (config.silent || conf.activation.empty() ||
+      conf.activation == "immediate") {
     return absl::OkStatus();
   }
-  return BadField("activation", conf.activation(),
-                  "must be immediate or silent");
+  return BadField("activation", conf.activation, "must be immediate or silent");
 }
 
-absl::Status RefuseMisplaced(const NetConf& conf) {
-  if (!conf.tunnels().struct_value().fields().empty() ||
-      !conf.tunnels().list_value().values().empty()) {
+absl::Status RefuseMisplaced(const Json& conf) {
+  if (!At(conf, {"tunnels"}).empty()) {
     return CniError(CniCode::kConfig,
                     "tunnels: belong into an object: \"network\": {\"name\": "
                     "..., \"tunnels\": [...]}");
@@ -253,10 +274,9 @@ absl::Status RefuseMisplaced(const NetConf& conf) {
   return absl::OkStatus();
 }
 
-void WarnOfIgnored(const NetConf& conf, Config& config) {
+void WarnOfIgnored(const Json& conf, Config& config) {
   for (const char* key : {"bandwidth", "deviceID", "infinibandGUID"}) {
-    const Value& value = At(conf.runtime_config(), {key});
-    if (value.kind_case() != Value::KIND_NOT_SET && !value.has_null_value()) {
+    if (!At(conf, {"runtimeConfig", key}).is_null()) {
       config.warnings.push_back(absl::StrCat("runtimeConfig.", key,
                                              ": has no effect in this plugin"));
     }
@@ -266,32 +286,29 @@ void WarnOfIgnored(const NetConf& conf, Config& config) {
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(const Request& request) {
-  NetConf conf;
-  EOIP_RETURN_IF_ERROR(
-      ParseJson("network configuration", request.stdin_data, &conf));
-  EOIP_RETURN_IF_ERROR(RefuseMisplaced(conf));
+  EOIP_ASSIGN_OR_RETURN(NetConf conf, ReadNetConf(request.conf));
+  EOIP_RETURN_IF_ERROR(RefuseMisplaced(request.conf));
   Config config;
-  if (conf.mtu() != 0 && (conf.mtu() < 68 || conf.mtu() > 65521)) {
-    return BadField("mtu", absl::StrCat(conf.mtu()),
+  if (conf.mtu != 0 && (conf.mtu < 68 || conf.mtu > 65521)) {
+    return BadField("mtu", absl::StrCat(conf.mtu),
                     "must be 0 (the network's) or 68 to 65521");
   }
-  config.mtu = conf.mtu();
+  config.mtu = conf.mtu;
   EOIP_ASSIGN_OR_RETURN(config.mac, ReadMac(request, conf));
-  EOIP_RETURN_IF_ERROR(ReadIps(request, conf, config));
+  EOIP_RETURN_IF_ERROR(ReadIps(request, config));
   EOIP_RETURN_IF_ERROR(ReadVlans(conf, config));
-  if (request.base.network().has_struct_value()) {
-    EOIP_ASSIGN_OR_RETURN(config.inline_network,
-                          ParseInlineNetwork(request.base.network()));
+  const Json& network = At(request.conf, {"network"});
+  if (network.is_object()) {
+    EOIP_ASSIGN_OR_RETURN(config.inline_network, ParseInlineNetwork(network));
   }
   EOIP_RETURN_IF_ERROR(ReadActivation(conf, config));
-  EOIP_RETURN_IF_ERROR(ReadDhcp(request, conf, config));
-  config.macspoofchk = conf.macspoofchk();
-  config.isolated = conf.isolated();
-  config.hairpin = conf.hairpin();
-  config.promisc = conf.promisc();
-  config.dns = conf.dns();
-  config.has_dns = conf.dns().ByteSizeLong() > 0;
-  WarnOfIgnored(conf, config);
+  EOIP_RETURN_IF_ERROR(ReadDhcp(request, config));
+  config.macspoofchk = conf.macspoofchk;
+  config.isolated = conf.isolated;
+  config.hairpin = conf.hairpin;
+  config.promisc = conf.promisc;
+  config.dns = std::move(conf.dns);
+  WarnOfIgnored(request.conf, config);
   return config;
 }
 

@@ -12,10 +12,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "conf.pb.h"
 #include "eoip/v1/attachment.pb.h"
 #include "model/address.h"
 #include "request.h"
+#include "result.h"
 
 namespace eoip::cni {
 
@@ -49,8 +49,7 @@ struct Config {
   std::vector<std::string> ips;
   // Present: the agent gets a lease for the pod.
   std::optional<DhcpConfig> dhcp;
-  Dns dns;
-  bool has_dns = false;
+  Dns dns;  // empty: IPAM's
   // Things that were accepted and have no effect, for the log.
   std::vector<std::string> warnings;
 };

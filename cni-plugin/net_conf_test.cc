@@ -18,7 +18,7 @@ absl::StatusOr<Config> Parse(const std::string& json,
   Request request;
   request.container_id = "c1";
   request.ifname = "eth0";
-  request.stdin_data = json;
+  request.conf = *ParseJson("test", json);
   request.ipam_type = ipam;
   if (!args.empty()) {
     const size_t equals = args.find('=');
@@ -75,7 +75,7 @@ Request DhcpRequest(const std::string& json,
   request.name = "site-a";
   request.container_id = "c1";
   request.ifname = "eth0";
-  request.stdin_data = json;
+  request.conf = *ParseJson("test", json);
   request.args = args;
   return request;
 }

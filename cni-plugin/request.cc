@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +17,6 @@
 #include "absl/strings/strip.h"
 #include "base/status.h"
 #include "cni_error.h"
-#include "json_syntax.h"
 
 namespace eoip::cni {
 namespace {
@@ -78,19 +76,15 @@ absl::StatusOr<std::map<std::string, std::string>> ParseArgs(
   return args;
 }
 
-const std::string& StringOf(const google::protobuf::Value& value) {
-  return value.string_value();  // "" for other kinds
-}
-
-absl::Status CheckName(const google::protobuf::Value& name) {
-  if (StringOf(name).empty()) {
+absl::Status CheckName(const std::string& name) {
+  if (name.empty()) {
     return CniError(CniCode::kConfig, "missing network name",
                     "name: must be a string that is not empty");
   }
-  if (!IsIdentifier(StringOf(name)) || StringOf(name).size() > kMaxNameLength) {
+  if (!IsIdentifier(name) || name.size() > kMaxNameLength) {
     return CniError(
         CniCode::kConfig, "invalid characters found in network name",
-        absl::StrCat("name: '", absl::CHexEscape(StringOf(name)),
+        absl::StrCat("name: '", absl::CHexEscape(name),
                      "': must begin with a letter or digit, have only letters, "
                      "digits, '_', '.', '-', and at most ",
                      kMaxNameLength, " bytes"));
@@ -107,11 +101,9 @@ int VersionIndex(absl::string_view version) {
              : static_cast<int>(it - std::begin(kSupportedVersions));
 }
 
-absl::Status CheckVersion(const google::protobuf::Value& value,
-                          Command command) {
+absl::Status CheckVersion(const std::string& value, Command command) {
   // What the specification says of a configuration without the key.
-  const std::string version =
-      StringOf(value).empty() ? "0.1.0" : StringOf(value);
+  const std::string version = value.empty() ? "0.1.0" : value;
   if (VersionIndex(version) < 0) {
     return CniError(
         CniCode::kVersion, "incompatible CNI versions",
@@ -135,21 +127,17 @@ absl::Status CheckVersion(const google::protobuf::Value& value,
 
 // ADD, CHECK and STATUS want a network, DEL and GC take what there is.
 absl::Status ReadNetwork(Request& request) {
-  const auto& value = request.base.network();
-  request.network = StringOf(value);
-  if (value.has_struct_value()) {
-    const auto& fields = value.struct_value().fields();
-    auto name = fields.find("name");
-    if (name != fields.end()) {
-      request.network =
-          std::string(absl::StripPrefix(StringOf(name->second), "networks/"));
-    }
+  const Json& value = At(request.conf, {"network"});
+  request.network = TextOf(value);
+  if (value.is_object()) {
+    request.network = std::string(
+        absl::StripPrefix(TextOf(At(value, {"name"})), "networks/"));
   }
   if (!request.network.empty() || request.command == Command::kDel ||
       request.command == Command::kGc) {
     return absl::OkStatus();
   }
-  if (value.has_struct_value()) {
+  if (value.is_object()) {
     return CniError(CniCode::kConfig,
                     "network.name: missing; an inline network has a name");
   }
@@ -159,24 +147,19 @@ absl::Status ReadNetwork(Request& request) {
 }
 
 absl::Status ReadIpam(Request& request) {
-  const auto& ipam = request.base.ipam();
-  if (!ipam.has_struct_value()) {
-    if (ipam.kind_case() == google::protobuf::Value::KIND_NOT_SET ||
-        ipam.has_null_value()) {
-      return absl::OkStatus();
-    }
+  const Json& ipam = At(request.conf, {"ipam"});
+  if (ipam.is_null()) return absl::OkStatus();
+  if (!ipam.is_object()) {
     return CniError(CniCode::kDecode, "ipam: must be an object");
   }
-  const auto& fields = ipam.struct_value().fields();
-  auto type = fields.find("type");
-  if (type == fields.end()) {
-    // A delegate without a name would be left out in silence.
-    if (fields.empty()) return absl::OkStatus();
+  // A delegate without a name would be left out in silence.
+  if (ipam.empty()) return absl::OkStatus();
+  if (!ipam.contains("type")) {
     return CniError(CniCode::kConfig, "ipam.type: missing");
   }
-  request.ipam_type = StringOf(type->second);
-  if (!type->second.has_string_value() ||
-      request.ipam_type.find('/') != std::string::npos ||
+  const Json& type = At(ipam, {"type"});
+  request.ipam_type = TextOf(type);
+  if (!type.is_string() || request.ipam_type.find('/') != std::string::npos ||
       request.ipam_type == "." || request.ipam_type == "..") {
     return CniError(
         CniCode::kConfig,
@@ -187,9 +170,8 @@ absl::Status ReadIpam(Request& request) {
 }
 
 absl::Status ReadAgentSocket(Request& request) {
-  const auto& value = request.base.agent_socket();
-  request.agent_socket =
-      StringOf(value).empty() ? kDefaultAgentSocket : StringOf(value);
+  const std::string& value = TextOf(At(request.conf, {"agentSocket"}));
+  request.agent_socket = value.empty() ? kDefaultAgentSocket : value;
   if (request.agent_socket[0] == '/' && request.agent_socket.size() <= 107) {
     return absl::OkStatus();
   }
@@ -264,18 +246,19 @@ absl::StatusOr<Request> ParseEnvironment(const std::string& command,
 
 absl::Status ParseInput(std::string stdin_data, Request& request) {
   request.stdin_data = std::move(stdin_data);
+  EOIP_ASSIGN_OR_RETURN(request.conf,
+                        ParseJson("network configuration", request.stdin_data));
   EOIP_RETURN_IF_ERROR(
-      ParseJson("network configuration", request.stdin_data, &request.base));
-  const std::string& version = StringOf(request.base.cni_version());
+      JsonReader(request.conf, "network configuration").status());
+  const std::string& version = TextOf(At(request.conf, {"cniVersion"}));
   if (VersionIndex(version) >= 0) request.version = version;
-  EOIP_RETURN_IF_ERROR(CheckName(request.base.name()));
-  request.name = StringOf(request.base.name());
+  request.name = TextOf(At(request.conf, {"name"}));
+  EOIP_RETURN_IF_ERROR(CheckName(request.name));
   if (request.command != Command::kGc && request.command != Command::kStatus) {
     EOIP_RETURN_IF_ERROR(CheckContainerId(request.container_id));
     EOIP_RETURN_IF_ERROR(CheckIfname(request.ifname));
   }
-  EOIP_RETURN_IF_ERROR(
-      CheckVersion(request.base.cni_version(), request.command));
+  EOIP_RETURN_IF_ERROR(CheckVersion(version, request.command));
   EOIP_RETURN_IF_ERROR(ReadNetwork(request));
   EOIP_RETURN_IF_ERROR(ReadIpam(request));
   return ReadAgentSocket(request);
@@ -294,22 +277,6 @@ absl::StatusOr<std::string> ReadAll(int fd) {
                                                  strerror(errno)));
     }
   }
-}
-
-absl::Status ParseJson(absl::string_view what, const std::string& json,
-                       google::protobuf::Message* message) {
-  const std::string error = absl::StrCat("cannot decode the ", what);
-  if (absl::Status syntax = CheckJsonSyntax(json); !syntax.ok()) {
-    return CniError(CniCode::kDecode, error, syntax.message());
-  }
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  const auto status =
-      google::protobuf::util::JsonStringToMessage(json, message, options);
-  if (status.ok()) return absl::OkStatus();
-  // Its next lines quote the input, which may not even be text.
-  const std::string reason(status.message());
-  return CniError(CniCode::kDecode, error, reason.substr(0, reason.find('\n')));
 }
 
 }  // namespace eoip::cni

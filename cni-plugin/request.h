@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "conf.pb.h"
+#include "json.h"
 
 namespace eoip::cni {
 
@@ -39,7 +39,7 @@ struct Request {
   std::string network;       // of the agent, may be empty: DEL, GC
   std::string agent_socket;  // absolute path
   std::string ipam_type;     // empty: no IPAM
-  BaseConf base;
+  Json conf;                 // stdin_data, an object
 
   absl::string_view Arg(const std::string& key) const;
 };
@@ -56,10 +56,6 @@ absl::Status ParseInput(std::string stdin_data, Request& request);
 
 // Reads fd to its end. Errors: code 5.
 absl::StatusOr<std::string> ReadAll(int fd);
-
-// Parses JSON into a message. Errors: code 6 "what: …".
-absl::Status ParseJson(absl::string_view what, const std::string& json,
-                       google::protobuf::Message* message);
 
 }  // namespace eoip::cni
 

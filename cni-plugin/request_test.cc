@@ -86,8 +86,8 @@ TEST(RequestTest, ReadsBothKeysOfGc) {
       "cni.dev/valid-attachments":[],"cni.dev/attachments":[{}]})",
                          request)
                   .ok());
-  EXPECT_TRUE(request.base.valid_attachments().has_list_value());
-  EXPECT_EQ(request.base.attachments().list_value().values_size(), 1);
+  EXPECT_TRUE(At(request.conf, {"cni.dev/valid-attachments"}).is_array());
+  EXPECT_EQ(At(request.conf, {"cni.dev/attachments"}).size(), 1u);
 }
 
 }  // namespace

@@ -8,27 +8,26 @@
 namespace eoip::cni {
 namespace {
 
-Result Sample(const std::string& version) {
+Result Sample() {
   Result result;
-  result.set_cni_version(version);
-  Interface* pod = result.add_interfaces();
-  pod->set_name("eth0");
-  pod->set_mac("02:00:00:00:00:01");
-  pod->set_mtu(1458);
-  pod->set_sandbox("/run/netns/x");
-  Ip* ip = result.add_ips();
-  ip->set_interface(0);
-  ip->set_address("2001:db8::5/64");
-  Route* route = result.add_routes();
-  route->set_dst("0.0.0.0/0");
-  route->set_mtu(1400);
-  route->set_table(0);
+  Interface& pod = result.interfaces.emplace_back();
+  pod.name = "eth0";
+  pod.mac = "02:00:00:00:00:01";
+  pod.mtu = 1458;
+  pod.sandbox = "/run/netns/x";
+  Ip& ip = result.ips.emplace_back();
+  ip.interface = 0;
+  ip.address = "2001:db8::5/64";
+  Route& route = result.routes.emplace_back();
+  route.dst = "0.0.0.0/0";
+  route.mtu = 1400;
+  route.table = 0;
   return result;
 }
 
 TEST(ResultTest, NewestVersionHasEverything) {
   EXPECT_EQ(
-      PrintResult(Sample("1.1.0")),
+      PrintResult(Sample(), "1.1.0"),
       R"({"cniVersion":"1.1.0","interfaces":[{"name":"eth0",)"
       R"("mac":"02:00:00:00:00:01","mtu":1458,"sandbox":"/run/netns/x"}],)"
       R"("ips":[{"interface":0,"address":"2001:db8::5/64"}],)"
@@ -36,7 +35,7 @@ TEST(ResultTest, NewestVersionHasEverything) {
 }
 
 TEST(ResultTest, OlderVersionsDropWhatTheyDoNotHave) {
-  EXPECT_EQ(PrintResult(Sample("1.0.0")),
+  EXPECT_EQ(PrintResult(Sample(), "1.0.0"),
             R"({"cniVersion":"1.0.0","interfaces":[{"name":"eth0",)"
             R"("mac":"02:00:00:00:00:01","sandbox":"/run/netns/x"}],)"
             R"("ips":[{"interface":0,"address":"2001:db8::5/64"}],)"
@@ -45,7 +44,7 @@ TEST(ResultTest, OlderVersionsDropWhatTheyDoNotHave) {
 
 TEST(ResultTest, AddressesHaveAFamilyBeforeOneZero) {
   for (const char* version : {"0.3.0", "0.3.1", "0.4.0"}) {
-    const std::string json = PrintResult(Sample(version));
+    const std::string json = PrintResult(Sample(), version);
     EXPECT_NE(json.find(R"("ips":[{"version":"6","interface":0)"),
               std::string::npos)
         << json;
@@ -70,12 +69,22 @@ TEST(CniErrorTest, ContextAndJoinKeepTheFirstCode) {
 }
 
 TEST(ResultTest, PrevResultMayBeAbsentOrNull) {
-  google::protobuf::Value value;
-  EXPECT_TRUE(ParsePrevResult(value)->interfaces().empty());
-  value.set_null_value({});
-  EXPECT_TRUE(ParsePrevResult(value).ok());
-  value.set_string_value("x");
-  EXPECT_EQ(CniCodeOf(ParsePrevResult(value).status()), 6u);
+  EXPECT_TRUE(ParsePrevResult(Json())->interfaces.empty());
+  EXPECT_EQ(CniCodeOf(ParsePrevResult("x").status()), 6u);
+}
+
+TEST(ResultTest, ReadsWhatItPrints) {
+  const std::string text = PrintResult(Sample(), "1.1.0");
+  const auto result = ParsePrevResult(*ParseJson("test", text));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(PrintResult(*result, "1.1.0"), text);
+}
+
+TEST(ResultTest, ErrorsSayWhichValue) {
+  const auto json =
+      ParseJson("test", R"({"routes":[{"dst":"0.0.0.0/0"},{"mtu":-1}]})");
+  EXPECT_EQ(ParsePrevResult(*json).status().message(),
+            "prevResult: routes[1].mtu: -1: must be a number 0 to 4294967295");
 }
 
 }  // namespace

@@ -187,12 +187,12 @@ absl::Status RtnlSocket::Run(absl::string_view what, const std::string& request,
   if (::send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) {
     return eoip::ErrnoToStatus(errno, what);
   }
-  std::vector<char> buffer(kReceiveBytes);
+  alignas(nlmsghdr) char buffer[kReceiveBytes];
   while (true) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t got = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return eoip::ErrnoToStatus(errno, what);
-    auto* message = reinterpret_cast<nlmsghdr*>(buffer.data());
+    auto* message = reinterpret_cast<nlmsghdr*>(buffer);
     for (auto left = static_cast<size_t>(got); NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
       if (message->nlmsg_seq != sequence_) continue;

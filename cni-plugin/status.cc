@@ -46,7 +46,7 @@ absl::Status AgentStatus(const Request& request, absl::Time deadline) {
   }
   const auto network = agent.GetNetwork(deadline - absl::Now());
   // The first ADD makes it.
-  if (request.base.network().has_struct_value() &&
+  if (At(request.conf, {"network"}).is_object() &&
       CniDetailsOf(network.status()) == "NOT_FOUND") {
     return DatapathStatus(*status);
   }
