@@ -41,6 +41,19 @@ absl::Status SetAddrGenMode(RtnlSocket& socket, const std::string& link,
   return absl::IsFailedPrecondition(status) ? absl::OkStatus() : status;
 }
 
+// What both ends are made with. One queue each way, which is what they use in
+// any case: where the message does not say so, the kernel makes one for each
+// CPU and takes them back, for which it waits twice with everybody else's
+// netlink requests behind it (veth_init_queues in drivers/net/veth.c).
+void PutEnd(RtnlMessage& message, const std::string& name,
+            const MacAddress& mac, uint32_t mtu) {
+  message.PutString(IFLA_IFNAME, name);
+  message.Put(IFLA_ADDRESS, Bytes(mac));
+  message.PutU32(IFLA_MTU, mtu);
+  message.PutU32(IFLA_NUM_TX_QUEUES, 1);
+  message.PutU32(IFLA_NUM_RX_QUEUES, 1);
+}
+
 // One message for the change and the silence.
 absl::Status AskSilenced(RtnlSocket& socket, absl::string_view what,
                          RtnlMessage request) {
@@ -88,20 +101,16 @@ bool IsHostEndOf(const LinkInfo& link, absl::string_view ifname,
 
 absl::Status CreatePair(RtnlSocket& host, const PodLinkSpec& spec) {
   RtnlMessage request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-  request.PutString(IFLA_IFNAME, spec.host_name);
+  PutEnd(request, spec.host_name, HostMac(spec.mac), spec.mtu);
   request.PutU32(IFLA_GROUP, kPodGroup);
-  request.Put(IFLA_ADDRESS, Bytes(HostMac(spec.mac)));
-  request.PutU32(IFLA_MTU, spec.mtu);
   const size_t info = request.Begin(IFLA_LINKINFO);
   request.PutString(IFLA_INFO_KIND, "veth");
   const size_t data = request.Begin(IFLA_INFO_DATA);
   const size_t peer = request.Begin(VETH_INFO_PEER);
   const ifinfomsg peer_header{};
   request.Append(&peer_header, sizeof(peer_header));
-  request.PutString(IFLA_IFNAME, spec.pod_name);
+  PutEnd(request, spec.pod_name, spec.mac, spec.mtu);
   request.PutU32(IFLA_NET_NS_FD, static_cast<uint32_t>(spec.pod_netns));
-  request.Put(IFLA_ADDRESS, Bytes(spec.mac));
-  request.PutU32(IFLA_MTU, spec.mtu);
   request.End(peer);
   request.End(data);
   request.End(info);
