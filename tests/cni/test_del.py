@@ -84,6 +84,26 @@ def test_13_del_leaves_a_foreign_link_of_the_same_name(cni, lab):
     assert cni.host_links() == [name]
 
 
+def test_13_nothing_is_left_the_moment_del_returns(cni, ipam, added):
+    """Neither end, nor a process that has the call's pipes."""
+    conf, pod, _, _ = added
+    for i in range(10):
+        cni.delete(conf, pod).ok()  # returns when the pipes are closed
+        assert cni.host_links() == []
+        assert cni.pod_links(pod) == set()
+        cni.add(conf, pod).ok()
+
+
+def test_13_del_that_may_not_delete_says_why_and_works_later(cni, ipam, added):
+    conf, pod, _, before = added
+    link, = cni.host_links()
+    cni.delete(conf, pod, wrapper=["setpriv", "--bounding-set", "-net_admin"]).error(
+        100, "delete link", "not permitted")
+    assert cni.host_links() == [link]
+    cni.delete(conf, pod).ok()
+    assert_clean(cni, ipam, before, pod)
+
+
 def test_13_add_again_at_once_after_del(cni, ipam, added):
     conf, pod, result, _ = added
     for _ in range(5):
