@@ -49,11 +49,20 @@ class Adding {
  private:
   absl::Status Steps() {
     EOIP_RETURN_IF_ERROR(Open());
-    EOIP_RETURN_IF_ERROR(MakeLink());
     // A delegate that asks a server on the network needs the port first; the
-    // agent then does not hear of the addresses.
+    // agent then does not hear of the addresses. Others run meanwhile.
     const bool over_the_port = request_.ipam_type == "dhcp";
-    if (over_the_port) EOIP_RETURN_IF_ERROR(Attach());
+    if (!over_the_port) {
+      // What exists already belongs to a container whose addresses an undo must
+      // not release.
+      EOIP_RETURN_IF_ERROR(CheckNamesAreFree());
+      EOIP_RETURN_IF_ERROR(StartIpam());
+    }
+    EOIP_RETURN_IF_ERROR(MakePair());
+    if (over_the_port) {
+      EOIP_RETURN_IF_ERROR(Attach());
+      EOIP_RETURN_IF_ERROR(StartIpam());
+    }
     EOIP_RETURN_IF_ERROR(AllocateAddresses());
     if (!over_the_port) EOIP_RETURN_IF_ERROR(Attach());
     EOIP_RETURN_IF_ERROR(AdjustMtu());
@@ -66,7 +75,8 @@ class Adding {
   }
 
   absl::Status Open();
-  absl::Status MakeLink();
+  absl::Status MakePair();
+  absl::Status StartIpam();
   absl::Status AllocateAddresses();
   absl::Status Attach();
   absl::Status TakeLease(const v1::Lease& lease);
@@ -77,8 +87,8 @@ class Adding {
   absl::Status AddRoutes();
   absl::Status AnnounceAddresses();
   absl::Status FillResult();
-  // The error for a name that is taken; made: what CreatePair said.
-  absl::Status WhichExists(const absl::Status& made);
+  // Code 101: the link of one of both ends is there.
+  absl::Status CheckNamesAreFree();
   uint32_t AddInterface(const std::string& name, const MacAddress& mac,
                         uint32_t mtu, absl::string_view sandbox);
 
@@ -87,6 +97,7 @@ class Adding {
   Result result_;  // prevResult first, ours in the end
   Result ipam_;    // addresses, routes and DNS for this interface
   Agent agent_;
+  std::optional<IpamRun> ipam_run_;  // while it runs
   std::vector<std::function<void()>> undo_;
 
   UniqueFd lock_;
@@ -103,7 +114,7 @@ void Warn(absl::string_view what, const absl::Status& status) {
   if (!status.ok()) LogWarning(what, ": ", status.message());
 }
 
-absl::Status Adding::WhichExists(const absl::Status& made) {
+absl::Status Adding::CheckNamesAreFree() {
   if (GetLink(*pod_, link_.pod_name).ok()) {
     return CniError(
         CniCode::kExists,
@@ -116,7 +127,7 @@ absl::Status Adding::WhichExists(const absl::Status& made) {
                      " exists already on the host; the container was not "
                      "DELeted"));
   }
-  return CniError(CniCode::kExists, made.message());
+  return absl::OkStatus();
 }
 
 absl::Status Adding::Open() {
@@ -139,11 +150,12 @@ absl::Status Adding::Open() {
   });
 }
 
-absl::Status Adding::MakeLink() {
-  // Before IPAM: what exists already belongs to a container whose addresses an
-  // undo must not release.
+absl::Status Adding::MakePair() {
   const absl::Status made = CreatePair(*host_, link_);
-  if (absl::IsAlreadyExists(made)) return WhichExists(made);
+  if (absl::IsAlreadyExists(made)) {
+    EOIP_RETURN_IF_ERROR(CheckNamesAreFree());
+    return CniError(CniCode::kExists, made.message());
+  }
   // Also after another error: the kernel's answer may be what was lost.
   undo_.push_back([this] {
     const auto link = GetLink(*host_, link_.host_name);
@@ -160,6 +172,19 @@ absl::Status Adding::MakeLink() {
   return RaisePodEnd(*pod_, link_);
 }
 
+absl::Status Adding::StartIpam() {
+  if (request_.ipam_type.empty()) return absl::OkStatus();
+  // Also when it fails: it may have allocated before it did.
+  undo_.push_back([this] {
+    if (ipam_run_) ipam_run_->Finish().IgnoreError();
+    Warn("undo ADD: IPAM DEL", RunIpam(request_, "DEL").status());
+  });
+  EOIP_ASSIGN_OR_RETURN(
+      ipam_run_, IpamRun::Start(request_, "ADD", absl::InfiniteDuration()));
+  agent_.Dial();
+  return absl::OkStatus();
+}
+
 absl::Status Adding::AllocateAddresses() {
   if (request_.ipam_type.empty()) {
     for (const std::string& address : config_.ips) {
@@ -167,12 +192,10 @@ absl::Status Adding::AllocateAddresses() {
     }
     return absl::OkStatus();
   }
-  // Also when it fails: it may have allocated before it did.
-  undo_.push_back([this] {
-    Warn("undo ADD: IPAM DEL", RunIpam(request_, "DEL").status());
-  });
-  EOIP_ASSIGN_OR_RETURN(std::string output, RunIpam(request_, "ADD"));
-  EOIP_ASSIGN_OR_RETURN(ipam_, ParseIpamResult(request_, output));
+  const auto output = ipam_run_->Finish();
+  ipam_run_.reset();
+  EOIP_RETURN_IF_ERROR(output.status());
+  EOIP_ASSIGN_OR_RETURN(ipam_, ParseIpamResult(request_, *output));
   return absl::OkStatus();
 }
 

@@ -26,6 +26,9 @@ class Agent {
   // Reads agent_socket, network and traceparent.
   explicit Agent(const Request& request);
 
+  // Connects before the first call.
+  void Dial() { channel_.Dial(); }
+
   // Tries again for 5 s when the agent is away (it may be restarting) and for
   // 30 s when it answers that it has too much to do; 11 after 10 s of silence.
   // inline_network: made first where it is not there; null: it must be.

@@ -185,6 +185,17 @@ absl::Status GrpcChannel::Submit(const std::string& method,
   return Broken(path_, nghttp2_strerror(stream_->id));
 }
 
+void GrpcChannel::Dial() {
+  if (fd_.valid() || !Connect().ok()) return;
+  // The preface and settings, which fit any socket's buffer.
+  if (!Send(absl::Now()).ok()) Disconnect();
+}
+
+void GrpcChannel::Disconnect() {
+  session_.reset();
+  fd_.reset();
+}
+
 absl::StatusOr<std::string> GrpcChannel::Call(const std::string& method,
                                               absl::string_view request,
                                               const Metadata& metadata,
@@ -196,8 +207,7 @@ absl::StatusOr<std::string> GrpcChannel::Call(const std::string& method,
   if (status.ok()) status = Exchange(deadline);
   if (!status.ok()) {
     // Also takes the call back where it still runs.
-    session_.reset();
-    fd_.reset();
+    Disconnect();
     return status;
   }
   return Outcome(*stream_);

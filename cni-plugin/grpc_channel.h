@@ -28,6 +28,10 @@ class GrpcChannel {
   explicit GrpcChannel(std::string socket_path);
   ~GrpcChannel();
 
+  // Connects already, so that the server can prepare while the caller does
+  // something else. What fails is the next call's to find out.
+  void Dial();
+
   using Metadata = std::vector<std::pair<std::string, std::string>>;
   // Calls "/package.Service/Method" with a serialised message and returns the
   // serialised answer. After an error other than the server's own the next
@@ -48,6 +52,7 @@ class GrpcChannel {
   };
 
   absl::Status Connect();
+  void Disconnect();
   absl::Status Submit(const std::string& method, const Metadata& metadata,
                       absl::Time deadline);
   // Sends and receives until the stream is closed.

@@ -20,7 +20,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
-#include "base/unique_fd.h"
 #include "cni_error.h"
 #include "ip_prefix.h"
 
@@ -157,36 +156,51 @@ absl::StatusOr<std::string> FindPlugin(const std::string& name,
                                absl::CHexEscape(path), "'"));
 }
 
-absl::StatusOr<std::string> RunIpam(const Request& request,
-                                    const std::string& command,
-                                    absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+absl::StatusOr<IpamRun> IpamRun::Start(const Request& request,
+                                       const std::string& command,
+                                       absl::Duration timeout) {
+  IpamRun run;
+  run.name_ = request.ipam_type;
+  run.timeout_ = timeout;
+  run.deadline_ = absl::Now() + timeout;
   EOIP_ASSIGN_OR_RETURN(std::string file,
                         FindPlugin(request.ipam_type, request.path));
   EOIP_ASSIGN_OR_RETURN(UniqueFd input, InputFile(request.stdin_data));
   int pipe_fds[2];
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoToStatus(errno, "pipe");
-  UniqueFd read_end(pipe_fds[0]);
+  run.output_ = UniqueFd(pipe_fds[0]);
   UniqueFd write_end(pipe_fds[1]);
-  // What is killed is killed with its children: one that lives on holds the
-  // caller's standard error open.
-  const bool may_be_killed = timeout != absl::InfiniteDuration();
-  EOIP_ASSIGN_OR_RETURN(pid_t pid, Spawn(file, command, input.get(),
-                                         write_end.get(), may_be_killed));
-  write_end.reset();
+  EOIP_ASSIGN_OR_RETURN(run.pid_,
+                        Spawn(file, command, input.get(), write_end.get(),
+                              timeout != absl::InfiniteDuration()));
+  return run;
+}
+
+absl::StatusOr<std::string> IpamRun::Finish() {
   std::string output;
-  absl::StatusOr<bool> whole = ReadOutput(read_end.get(), deadline, &output);
-  if (!whole.ok() || !*whole) ::kill(may_be_killed ? -pid : pid, SIGKILL);
-  const int state = WaitFor(pid);
+  absl::StatusOr<bool> whole = ReadOutput(output_.get(), deadline_, &output);
+  if (!whole.ok() || !*whole) {
+    // What is killed is killed with its children: one that lives on holds the
+    // caller's standard error open.
+    const bool own_group = timeout_ != absl::InfiniteDuration();
+    ::kill(own_group ? -pid_ : pid_, SIGKILL);
+  }
+  const int state = WaitFor(pid_);
   if (!whole.ok()) return whole.status();
   if (!*whole) {
-    return CniError(
-        CniCode::kTryAgain,
-        absl::StrCat("IPAM plugin ", request.ipam_type, " was not done after ",
-                     absl::FormatDuration(timeout)));
+    return CniError(CniCode::kTryAgain,
+                    absl::StrCat("IPAM plugin ", name_, " was not done after ",
+                                 absl::FormatDuration(timeout_)));
   }
   if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return output;
-  return PluginError(request.ipam_type, state, output);
+  return PluginError(name_, state, output);
+}
+
+absl::StatusOr<std::string> RunIpam(const Request& request,
+                                    const std::string& command,
+                                    absl::Duration timeout) {
+  EOIP_ASSIGN_OR_RETURN(IpamRun run, IpamRun::Start(request, command, timeout));
+  return run.Finish();
 }
 
 absl::StatusOr<Result> ParseIpamResult(const Request& request,
