@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/attachment_service.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -32,6 +33,24 @@ std::string NetworkTrouble(const StatusBoard& board, const std::string& id) {
 }
 
 }  // namespace
+
+absl::Status AttachmentServiceImpl::ApplyToTheEnd(
+    absl::string_view verb, const AttachmentKey& key,
+    const grpc::ServerContext& context) {
+  constexpr absl::Duration kLongestPause = absl::Milliseconds(100);
+  const Backend& backend = methods_.backend();
+  const absl::Time deadline = ApplyDeadline(context);
+  absl::Status applied = methods_.Apply(verb, key, deadline);
+  absl::Duration pause = absl::Milliseconds(1);
+  while (applied.ok() && absl::Now() + pause < deadline &&
+         backend.store->GetAttachment(key) != nullptr &&
+         backend.board->GetAttachment(key).state == AttachmentState::kPending) {
+    absl::SleepFor(pause);
+    pause = std::min(pause * 2, kLongestPause);
+    applied = backend.applier->Apply(AttachmentName(key), deadline);
+  }
+  return applied;
+}
 
 absl::Status AttachmentServiceImpl::Outcome(const Methods::Written& written,
                                             const std::string& host_link,
@@ -100,9 +119,8 @@ grpc::Status AttachmentServiceImpl::Answer(
     v1::Attachment* response) {
   if (!written.ok()) return ToGrpc(written.status());
   if (written->changed) {
-    const absl::Status applied =
-        methods_.Apply(written->created ? "created" : "updated", written->key,
-                       ApplyDeadline(context));
+    const absl::Status applied = ApplyToTheEnd(
+        written->created ? "created" : "updated", written->key, context);
     if (written->created) {
       absl::Status outcome = Outcome(*written, host_link, applied);
       if (outcome.ok()) outcome = AcquireLease(written->key, context);
@@ -174,9 +192,9 @@ grpc::Status AttachmentServiceImpl::CreateAttachment(
                   response);
   }
   // The same again: it is to hold now, but what was there before stays.
-  absl::Status outcome = Outcome(
-      *written, request->attachment().host_link(),
-      methods_.Apply("repeated", written->key, ApplyDeadline(*context)));
+  absl::Status outcome =
+      Outcome(*written, request->attachment().host_link(),
+              ApplyToTheEnd("repeated", written->key, *context));
   if (outcome.ok()) outcome = AcquireLease(written->key, *context);
   if (!outcome.ok()) return ToGrpc(outcome);
   auto now = methods_.Get(AttachmentName(written->key));

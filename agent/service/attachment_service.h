@@ -44,6 +44,10 @@ class AttachmentServiceImpl final
       const v1::WatchAttachmentsRequest* request) override;
 
  private:
+  // Until its port forwards, which the kernel lets it a moment after the bridge
+  // or the link is up; at most as long as a call waits for its apply.
+  absl::Status ApplyToTheEnd(absl::string_view verb, const AttachmentKey& key,
+                             const grpc::ServerContext& context);
   // How the attempt to apply an attachment went, as the answer to its maker.
   absl::Status Outcome(const Methods::Written& written,
                        const std::string& host_link,

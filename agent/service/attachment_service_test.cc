@@ -76,6 +76,19 @@ TEST_F(AttachmentServiceTest, KeepsNothingWhereApplyingFails) {
   EXPECT_THAT(applier_->applied(), ElementsAre("networks/lan", kPod, kPod));
 }
 
+TEST_F(AttachmentServiceTest, CreateWaitsUntilThePortForwards) {
+  int looks = 0;
+  OnApply([&](const AttachmentKey& key) {
+    board_->SetAttachment(key,
+                          {.state = ++looks < 3 ? AttachmentState::kPending
+                                                : AttachmentState::kActive});
+  });
+  v1::Attachment created;
+  ASSERT_THAT(Create(MakeAttachment("lan", "pod", "veth0"), &created), IsOk());
+  EXPECT_EQ(created.status().state(), v1::AttachmentStatus::ACTIVE);
+  EXPECT_EQ(looks, 3);
+}
+
 TEST_F(AttachmentServiceTest, AMissingLinkIsNotFound) {
   OnApply([&](const AttachmentKey& key) {
     ASSERT_TRUE(store_->DeleteAttachment(key).ok());

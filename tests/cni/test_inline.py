@@ -71,6 +71,17 @@ def test_the_first_pod_makes_it_and_the_last_one_ends_it(lab, cni):
     wait_until(lambda: nothing(cni), 10, "network and tunnel to go")
 
 
+def test_the_first_pod_need_not_ask_twice(cni):
+    """A new bridge may open its ports a moment later: the agent waits for that."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"  # the agent logs those
+    pods = 16
+    for i in range(pods):
+        conf = cni.conf(network={"name": f"site{i}"})
+        cni.add(conf, cni.pod(), container=f"c{i}", TRACEPARENT=trace).ok()
+    calls = [line for line in cni.node.agent.text().splitlines() if "CreateAttachment" in line]
+    assert len(calls) == pods, calls
+
+
 def test_it_lives_over_restarts_of_the_agent_and_ends_after_one(lab, cni):
     pod, conf, result = add(cni, 5)
     cni.node.agent.kill(signal.SIGKILL)
