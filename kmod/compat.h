@@ -104,6 +104,17 @@ static inline void eoip_set_gso_max(struct net_device *dev, unsigned int size)
 #endif
 }
 
+static inline void eoip_napi_add(struct net_device *dev,
+				 struct napi_struct *napi,
+				 int (*poll)(struct napi_struct *, int))
+{
+#ifdef EOIP_HAVE_NAPI_ADD_WEIGHT
+	netif_napi_add_weight(dev, napi, poll, NAPI_POLL_WEIGHT);
+#else
+	netif_napi_add(dev, napi, poll, NAPI_POLL_WEIGHT);
+#endif
+}
+
 static inline int eoip_timer_stop(struct timer_list *timer)
 {
 #ifdef EOIP_HAVE_TIMER_DELETE_SYNC

@@ -12,6 +12,7 @@ static const char eoip_counter_names[EOIP_COUNTERS][ETH_GSTRING_LEN] = {
 	[EOIP_RX_NO_POLICY] = "rx_ipsec_policy",
 	[EOIP_RX_LINK_DOWN] = "rx_link_down",
 	[EOIP_RX_NO_MEMORY] = "rx_no_memory",
+	[EOIP_RX_BACKLOG] = "rx_backlog",
 	[EOIP_RX_MSS_CLAMPED] = "rx_mss_clamped",
 	[EOIP_RX_ICMP_ERRORS] = "rx_icmp_errors",
 	[EOIP_TX_KEEPALIVES] = "tx_keepalives",

@@ -32,47 +32,6 @@ int eoip_ip_offset_tagged(const struct sk_buff *skb, int off, __be16 *proto)
 	return off;
 }
 
-void eoip_outer_of(const struct eoip_cfg *cfg, const struct sk_buff *skb,
-		   struct eoip_outer *outer)
-{
-	__be16 proto = ((struct ethhdr *)skb->data)->h_proto;
-	u8 inner_ds = 0, inner_ttl = EOIP_DEFAULT_TTL;
-	bool inner_df = false;
-	union {
-		struct iphdr v4;
-		struct ipv6hdr v6;
-	} buf;
-	int off;
-
-	off = eoip_ip_offset(skb, ETH_HLEN, &proto);
-	if (off >= 0 && proto == htons(ETH_P_IP)) {
-		const struct iphdr *iph =
-			skb_header_pointer(skb, off, sizeof(*iph), &buf);
-
-		if (iph) {
-			inner_ds = iph->tos;
-			inner_ttl = iph->ttl;
-			inner_df = iph->frag_off & htons(IP_DF);
-		}
-	} else if (off >= 0) {
-		const struct ipv6hdr *ip6h =
-			skb_header_pointer(skb, off, sizeof(*ip6h), &buf);
-
-		if (ip6h) {
-			inner_ds = ipv6_get_dsfield(ip6h);
-			inner_ttl = ip6h->hop_limit;
-		}
-	}
-	if (cfg->tos == EOIP_TOS_INHERIT)
-		outer->dsfield = inner_ds;
-	else
-		outer->dsfield = cfg->tos | (inner_ds & INET_ECN_MASK);
-	/* An outer TTL of 0 must not leave, whatever the frame holds. */
-	outer->ttl = cfg->ttl ?: inner_ttl ?: EOIP_DEFAULT_TTL;
-	outer->df = cfg->df == EOIP_DF_SET ||
-		    (cfg->df == EOIP_DF_INHERIT && inner_df);
-}
-
 /*
  * A frame is never dropped for its outer ECN bits: RouterOS sends ECN-capable
  * outer headers around frames that are not.

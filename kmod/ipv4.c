@@ -86,17 +86,17 @@ int eoip4_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	struct iphdr *iph;
 	int err;
 
-	eoip4_build(skb_push(skb, EOIP4_HLEN), cfg->id, frame_len);
-	skb_reset_transport_header(skb);
+	/* The room is there, see eoip_headroom(). */
+	iph = __skb_push(skb, EOIP4_OVERHEAD);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(*iph));
+	eoip4_build(skb_transport_header(skb), cfg->id, frame_len);
 	skb_scrub_packet(skb, eoip_xnet(tun));
 	skb_clear_hash_if_not_l4(skb);
 	skb_dst_set(skb, path->dst);
 	skb->mark = cfg->fwmark;
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 
-	skb_push(skb, sizeof(*iph));
-	skb_reset_network_header(skb);
-	iph = ip_hdr(skb);
 	iph->version = 4;
 	iph->ihl = sizeof(*iph) / 4;
 	iph->tos = outer->dsfield;
@@ -210,12 +210,19 @@ static unsigned int eoip4_take(struct eoip_cfg *cfg, struct sk_buff *skb,
 		return NF_STOLEN;
 	}
 	eoip_clear_delivery_time(skb);
-	eoip_receive(cfg, skb, hlen + EOIP4_HLEN, outer_dsfield);
+	/* The verdict of a queue to user space comes in process context. */
+	if (unlikely(!in_softirq())) {
+		local_bh_disable();
+		eoip_receive(cfg, skb, hlen + EOIP4_HLEN, outer_dsfield);
+		local_bh_enable();
+	} else {
+		eoip_receive(cfg, skb, hlen + EOIP4_HLEN, outer_dsfield);
+	}
 	return NF_STOLEN;
 }
 
-static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
-			       const struct nf_hook_state *state)
+static noinline unsigned int eoip4_gre(const struct eoip_net *en,
+				       struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	u8 buf[EOIP4_HLEN], *wire;
@@ -224,18 +231,13 @@ static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
 	struct eoip_rx rx;
 	int hlen = iph->ihl * 4;
 
-	if (iph->protocol != IPPROTO_GRE) {
-		if (iph->protocol == IPPROTO_ICMP)
-			eoip4_icmp(priv, state->net, skb, hlen);
-		return NF_ACCEPT;
-	}
 	wire = skb_header_pointer(skb, hlen, sizeof(buf), buf);
 	if (!wire)
 		return NF_ACCEPT;
 	verdict = eoip4_parse(wire, skb->len - hlen, &rx);
 	if (verdict == EOIP_RX_FOREIGN || verdict == EOIP_RX_TRUNCATED)
 		return NF_ACCEPT;
-	cfg = eoip4_find(priv, skb, rx.id, iph->saddr, iph->daddr);
+	cfg = eoip4_find(en, skb, rx.id, iph->saddr, iph->daddr);
 	if (unlikely(!cfg)) {
 		/*
 		 * Raw sockets may have use for it. Where nobody has, the stack
@@ -252,6 +254,19 @@ static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
 				  verdict == EOIP_RX_FRAME);
 	eoip_rx_drop(cfg->tun, skb, verdict);
 	return NF_STOLEN;
+}
+
+/* Sees all that is delivered in the netns, so what is not ours leaves soon. */
+static unsigned int eoip4_hook(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	if (iph->protocol == IPPROTO_GRE)
+		return eoip4_gre(priv, skb);
+	if (iph->protocol == IPPROTO_ICMP)
+		eoip4_icmp(priv, state->net, skb, iph->ihl * 4);
+	return NF_ACCEPT;
 }
 
 static const struct nf_hook_ops eoip4_hook_ops = {

@@ -48,8 +48,11 @@ int eoip6_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	struct ipv6hdr *ip6h;
 	int err;
 
-	eoip6_build(skb_push(skb, EOIP6_HLEN), cfg->id);
-	skb_reset_transport_header(skb);
+	/* The room is there, see eoip_headroom(). */
+	ip6h = __skb_push(skb, EOIP6_OVERHEAD);
+	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(*ip6h));
+	eoip6_build(skb_transport_header(skb), cfg->id);
 	skb_scrub_packet(skb, eoip_xnet(tun));
 	skb_clear_hash_if_not_l4(skb);
 	skb_dst_set(skb, path->dst);
@@ -58,9 +61,6 @@ int eoip6_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	skb->ignore_df = !outer->df;
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
 
-	skb_push(skb, sizeof(*ip6h));
-	skb_reset_network_header(skb);
-	ip6h = ipv6_hdr(skb);
 	ip6_flow_hdr(ip6h, outer->dsfield, 0);
 	ip6h->nexthdr = EOIP6_IPPROTO;
 	ip6h->hop_limit = outer->ttl;

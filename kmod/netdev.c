@@ -36,7 +36,7 @@ static int eoip_dev_init(struct net_device *dev)
 	err = tun->ids ? 0 : -ENOMEM;
 	if (err)
 		goto err_tstats;
-	err = gro_cells_init(&tun->gro_cells, dev);
+	err = eoip_cells_init(tun);
 	if (err)
 		goto err_ids;
 	err = eoip_table_prepare(en);
@@ -48,7 +48,7 @@ static int eoip_dev_init(struct net_device *dev)
 	return 0;
 
 err_cells:
-	gro_cells_destroy(&tun->gro_cells);
+	eoip_cells_destroy(tun);
 err_ids:
 	free_percpu(tun->ids);
 	tun->ids = NULL;
@@ -75,7 +75,7 @@ static void eoip_dev_free(struct net_device *dev)
 {
 	struct eoip_tunnel *tun = netdev_priv(dev);
 
-	gro_cells_destroy(&tun->gro_cells);
+	eoip_cells_destroy(tun);
 	free_percpu(tun->ids);
 	eoip_tstats_free(dev);
 	eoip_cfg_free(rcu_dereference_raw(tun->cfg));
@@ -114,7 +114,7 @@ static void eoip_get_stats64(struct net_device *dev,
 					EOIP_RX_SHORT_FRAMES);
 	s->rx_errors += s->rx_length_errors +
 			eoip_sum(tun, EOIP_RX_NO_POLICY, EOIP_RX_NO_POLICY);
-	s->rx_dropped += eoip_sum(tun, EOIP_RX_LINK_DOWN, EOIP_RX_NO_MEMORY);
+	s->rx_dropped += eoip_sum(tun, EOIP_RX_LINK_DOWN, EOIP_RX_BACKLOG);
 	s->tx_carrier_errors += eoip_sum(tun, EOIP_TX_NO_ROUTE,
 					 EOIP_TX_NO_ROUTE);
 	s->collisions += eoip_sum(tun, EOIP_TX_LOOPS, EOIP_TX_LOOPS);

@@ -102,10 +102,10 @@ flush:
 	return pp;
 }
 
-static int eoip_gro_complete(struct sk_buff *skb, int frame)
+static int eoip_gro_complete(struct sk_buff *skb, int frame, unsigned int type)
 {
 	skb->encapsulation = 1;
-	skb_shinfo(skb)->gso_type = SKB_GSO_GRE;
+	skb_shinfo(skb)->gso_type = type;
 	return eth_gro_complete(skb, frame);
 }
 
@@ -115,7 +115,8 @@ static int eoip4_gro_complete(struct sk_buff *skb, int nhoff)
 
 	if (eoip4_parse(skb->data + nhoff, EOIP4_HLEN, &rx) == EOIP_RX_FOREIGN)
 		return gre_ops->callbacks.gro_complete(skb, nhoff);
-	return eoip_gro_complete(skb, nhoff + EOIP4_HLEN);
+	return eoip_gro_complete(skb, nhoff + EOIP4_HLEN,
+				 SKB_GSO_GRE | EOIP_GSO_SOFT_ONLY);
 }
 
 /*
@@ -175,7 +176,7 @@ out:
 
 static int eoip6_gro_complete(struct sk_buff *skb, int nhoff)
 {
-	return eoip_gro_complete(skb, nhoff + EOIP6_HLEN);
+	return eoip_gro_complete(skb, nhoff + EOIP6_HLEN, SKB_GSO_GRE);
 }
 
 /*

@@ -4,12 +4,11 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
 
 #include "tunnel.h"
-
-static DEFINE_PER_CPU(unsigned int, eoip_rx_nesting);
 
 void eoip_rx_drop(struct eoip_tunnel *tun, struct sk_buff *skb,
 		  enum eoip_verdict why)
@@ -57,22 +56,48 @@ static int eoip_tcp_offset(const struct sk_buff *skb, int nhoff, __be16 proto)
 	return nhoff + sizeof(*ip6h);
 }
 
-/*
- * The cells pay for TCP. What cannot be merged goes straight up, which saves
- * a round through the softirq. All of a flow takes one way, to stay in order.
- */
-static void eoip_deliver(struct eoip_tunnel *tun, struct sk_buff *skb,
-			 bool merge)
+/* Takes off pull bytes of outer headers and what the outer packet was. */
+static int eoip_pull(struct sk_buff *skb, unsigned int pull, bool xnet)
 {
-	if (merge) {
-		gro_cells_receive(&tun->gro_cells, skb);
-	} else if (__this_cpu_read(eoip_rx_nesting)) {
-		netif_rx(skb);
-	} else {
-		__this_cpu_inc(eoip_rx_nesting);
-		netif_receive_skb(skb);
-		__this_cpu_dec(eoip_rx_nesting);
+	const u8 *outer;
+
+	if (unlikely(!pskb_may_pull(skb, pull + ETH_HLEN)))
+		return -ENOMEM;
+	if (skb_is_gso(skb)) {
+		/* A local sender shares its data, but not what is changed. */
+		if (unlikely(skb_header_unclone(skb, GFP_ATOMIC)))
+			return -ENOMEM;
+		skb_shinfo(skb)->gso_type &= ~(EOIP_GSO_SOFT_ONLY |
+			(NETIF_F_GSO_ENCAP_ALL >> NETIF_F_GSO_SHIFT));
 	}
+	skb->encapsulation = 0;
+	outer = skb->data;
+	__skb_pull(skb, pull);
+	skb_postpull_rcsum(skb, outer, pull);
+	skb_clear_hash_if_not_l4(skb);
+	__vlan_hwaccel_clear_tag(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb_scrub_packet(skb, xnet);
+	return 0;
+}
+
+/* What can be merged with a TCP packet; clamps the MSS of a SYN on the way. */
+static enum eoip_merge eoip_receive_tcp(struct eoip_cfg *cfg,
+					struct sk_buff *skb, int nhoff,
+					int thoff, bool v6)
+{
+	const struct tcphdr *th;
+	struct tcphdr buf;
+	int hlen;
+
+	th = skb_header_pointer(skb, thoff, sizeof(buf), &buf);
+	if (skb_is_gso(skb) || unlikely(!th))
+		return EOIP_MERGE_LAST;
+	hlen = th->doff * 4;
+	if (unlikely(th->syn) && cfg->clamp_mss)
+		eoip_clamp_mss(cfg, skb, nhoff, thoff, v6);
+	return skb_cloned(skb) || skb->len <= thoff + hlen ? EOIP_MERGE_LAST :
+							     EOIP_MERGE;
 }
 
 static bool eoip_merges_udp(const struct net_device *dev)
@@ -91,12 +116,11 @@ void eoip_receive(struct eoip_cfg *cfg, struct sk_buff *skb, unsigned int pull,
 	bool gso = skb_is_gso(skb) && skb->encapsulation;
 	struct eoip_tunnel *tun = cfg->tun;
 	struct net_device *dev = tun->dev;
+	enum eoip_merge merge = EOIP_MERGE_NEVER;
 	__be16 proto;
-	bool merge;
 	int nhoff;
 
-	if (iptunnel_pull_header(skb, pull, htons(ETH_P_TEB),
-				 eoip_xnet(tun))) {
+	if (unlikely(eoip_pull(skb, pull, eoip_xnet(tun)))) {
 		eoip_count(tun, EOIP_RX_NO_MEMORY);
 		eoip_free_skb(skb, NOMEM);
 		return;
@@ -115,17 +139,15 @@ void eoip_receive(struct eoip_cfg *cfg, struct sk_buff *skb, unsigned int pull,
 	eoip_ecn_decap(skb, outer_dsfield);
 
 	proto = skb->protocol;
-	merge = gso || eth_type_vlan(proto) || eoip_merges_udp(dev);
 	nhoff = eoip_ip_offset(skb, 0, &proto);
 	if (nhoff >= 0) {
 		int thoff = eoip_tcp_offset(skb, nhoff, proto);
 
-		if (thoff >= 0) {
-			merge = true;
-			if (cfg->clamp_mss && !gso)
-				eoip_clamp_mss(cfg, skb, nhoff, thoff,
-					       proto == htons(ETH_P_IPV6));
-		}
+		if (thoff >= 0)
+			merge = eoip_receive_tcp(cfg, skb, nhoff, thoff,
+						 proto == htons(ETH_P_IPV6));
 	}
+	if (merge == EOIP_MERGE_NEVER && eoip_merges_udp(dev))
+		merge = EOIP_MERGE;
 	eoip_deliver(tun, skb, merge);
 }

@@ -16,7 +16,6 @@
 #include <linux/skbuff.h>
 #include <linux/timer.h>
 #include <net/dst_cache.h>
-#include <net/gro_cells.h>
 #include <net/netns/generic.h>
 
 #include "compat.h"
@@ -32,6 +31,12 @@
 #define EOIP_DEFAULT_TTL 255
 #define EOIP_TOS_INHERIT 1
 #define EOIP_TTL_INHERIT 0
+/*
+ * A packet merged on reception, with this bit in gso_type, may end in a shorter
+ * segment. Forwarded, our GSO callback corrects the length field there; hardware
+ * would copy the header as it is. No hardware segments SCTP, so none is given it.
+ */
+#define EOIP_GSO_SOFT_ONLY SKB_GSO_SCTP
 /* A seconds value that still counts in jiffies of 32 bits, times 255 x 1.1. */
 #define EOIP_MAX_KEEPALIVE_INTERVAL 3600
 
@@ -43,6 +48,7 @@ enum eoip_counter {
 	EOIP_RX_NO_POLICY,
 	EOIP_RX_LINK_DOWN,
 	EOIP_RX_NO_MEMORY,
+	EOIP_RX_BACKLOG,
 	EOIP_RX_MSS_CLAMPED,
 	EOIP_RX_ICMP_ERRORS,
 	EOIP_TX_KEEPALIVES,
@@ -96,7 +102,7 @@ struct eoip_tunnel {
 	unsigned long last_rx;		/* jiffies: life, or since when silent */
 	unsigned long next_keepalive;	/* jiffies, timer only */
 	struct timer_list timer;
-	struct gro_cells gro_cells;
+	struct eoip_cells *cells;
 	struct eoip_ids __percpu *ids;
 	struct list_head list;		/* in eoip_net.tunnels */
 	atomic_long_t counters[EOIP_COUNTERS];
@@ -203,9 +209,6 @@ static inline int eoip_ip_offset(const struct sk_buff *skb, int off,
 	return eoip_ip_offset_tagged(skb, off, proto);
 }
 
-/* Ethernet header at skb->data. */
-void eoip_outer_of(const struct eoip_cfg *cfg, const struct sk_buff *skb,
-		   struct eoip_outer *outer);
 /* RFC 6040 on a received frame, skb->data behind the Ethernet header. */
 void eoip_ecn_decap(struct sk_buff *skb, u8 outer_dsfield);
 
@@ -234,6 +237,21 @@ void eoip_receive(struct eoip_cfg *cfg, struct sk_buff *skb, unsigned int pull,
 void eoip_rx_drop(struct eoip_tunnel *tun, struct sk_buff *skb,
 		  enum eoip_verdict why);
 bool eoip_rx_gso_is_ours(const struct sk_buff *skb);
+
+/* cells.c: consumes skb, a frame ready for the stack. */
+enum eoip_merge {
+	/* Not part of a flow that is merged. */
+	EOIP_MERGE_NEVER,
+	/* Of such a flow, but nothing to merge; keeps its place in the flow. */
+	EOIP_MERGE_LAST,
+	/* With what comes before and behind it. */
+	EOIP_MERGE,
+};
+
+int eoip_cells_init(struct eoip_tunnel *tun);
+void eoip_cells_destroy(struct eoip_tunnel *tun);
+void eoip_deliver(struct eoip_tunnel *tun, struct sk_buff *skb,
+		  enum eoip_merge merge);
 
 /* mss.c: skb->data at the network header of a received frame of type proto. */
 void eoip_clamp_mss(struct eoip_cfg *cfg, struct sk_buff *skb, int nhoff,

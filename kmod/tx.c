@@ -2,6 +2,9 @@
 /* From a frame to outer packets. */
 
 #include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <net/dsfield.h>
 #include <net/icmp.h>
 #include <net/ip_tunnels.h>
 
@@ -20,6 +23,48 @@ int eoip_route(struct eoip_tunnel *tun, struct eoip_cfg *cfg, u8 dsfield,
 {
 	return tun->v6 ? eoip6_route(tun, cfg, dsfield, path) :
 			 eoip4_route(tun, cfg, dsfield, path);
+}
+
+/* Ethernet header at skb->data. */
+static void eoip_outer_of(const struct eoip_cfg *cfg,
+			  const struct sk_buff *skb, struct eoip_outer *outer)
+{
+	__be16 proto = ((struct ethhdr *)skb->data)->h_proto;
+	u8 inner_ds = 0, inner_ttl = EOIP_DEFAULT_TTL;
+	bool inner_df = false;
+	union {
+		struct iphdr v4;
+		struct ipv6hdr v6;
+	} buf;
+	int off;
+
+	off = eoip_ip_offset(skb, ETH_HLEN, &proto);
+	if (off >= 0 && proto == htons(ETH_P_IP)) {
+		const struct iphdr *iph =
+			skb_header_pointer(skb, off, sizeof(*iph), &buf);
+
+		if (iph) {
+			inner_ds = iph->tos;
+			inner_ttl = iph->ttl;
+			inner_df = iph->frag_off & htons(IP_DF);
+		}
+	} else if (off >= 0) {
+		const struct ipv6hdr *ip6h =
+			skb_header_pointer(skb, off, sizeof(*ip6h), &buf);
+
+		if (ip6h) {
+			inner_ds = ipv6_get_dsfield(ip6h);
+			inner_ttl = ip6h->hop_limit;
+		}
+	}
+	if (cfg->tos == EOIP_TOS_INHERIT)
+		outer->dsfield = inner_ds;
+	else
+		outer->dsfield = cfg->tos | (inner_ds & INET_ECN_MASK);
+	/* An outer TTL of 0 must not leave, whatever the frame holds. */
+	outer->ttl = cfg->ttl ?: inner_ttl ?: EOIP_DEFAULT_TTL;
+	outer->df = cfg->df == EOIP_DF_SET ||
+		    (cfg->df == EOIP_DF_INHERIT && inner_df);
 }
 
 static unsigned int eoip_headroom(const struct eoip_tunnel *tun,
@@ -143,15 +188,16 @@ static void eoip_send_frame(struct eoip_tunnel *tun, struct eoip_cfg *cfg,
 		eoip_free_skb(skb, PKT_TOO_BIG);
 		goto release;
 	}
-	for (; (next = skb->next); skb = next) {
-		skb_mark_not_on_list(skb);
-		dst_hold(path.dst);
+	do {
+		next = skb->next;
+		if (unlikely(next)) {
+			skb_mark_not_on_list(skb);
+			dst_hold(path.dst);
+		}
 		eoip_send_one(tun, cfg, skb,
 			      skb_is_gso(skb) ? frame_len : skb->len, &path,
 			      &outer);
-	}
-	eoip_send_one(tun, cfg, skb, skb_is_gso(skb) ? frame_len : skb->len,
-		      &path, &outer);
+	} while (unlikely((skb = next) != NULL));
 	return;
 
 release:
