@@ -62,6 +62,14 @@ struct eoip_rx {
 	unsigned int frame_len;
 };
 
+/* The length field of an EoIP header. */
+static inline void eoip4_set_frame_len(unsigned char *out,
+				       unsigned int frame_len)
+{
+	out[4] = (unsigned char)(frame_len >> 8);
+	out[5] = (unsigned char)frame_len;
+}
+
 /* Writes the 8 bytes of an EoIP header; frame_len 0 makes a keepalive. */
 static inline void eoip4_build(unsigned char *out, unsigned int id,
 			       unsigned int frame_len)
@@ -70,8 +78,7 @@ static inline void eoip4_build(unsigned char *out, unsigned int id,
 	out[1] = EOIP4_MAGIC1;
 	out[2] = EOIP4_MAGIC2;
 	out[3] = EOIP4_MAGIC3;
-	out[4] = (unsigned char)(frame_len >> 8);
-	out[5] = (unsigned char)frame_len;
+	eoip4_set_frame_len(out, frame_len);
 	out[6] = (unsigned char)id;
 	out[7] = (unsigned char)(id >> 8);
 }

@@ -23,7 +23,6 @@ static const char eoip_counter_names[EOIP_COUNTERS][ETH_GSTRING_LEN] = {
 	[EOIP_TX_TOO_BIG] = "tx_too_big",
 	[EOIP_TX_NO_MEMORY] = "tx_no_memory",
 	[EOIP_TX_UNDERLAY_DROPS] = "tx_underlay_drops",
-	[EOIP_TX_GSO_SPLIT] = "tx_gso_split",
 	[EOIP_TX_GSO_SOFT] = "tx_gso_soft",
 };
 

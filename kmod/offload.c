@@ -2,10 +2,11 @@
 /*
  * Offloads of the outer protocols.
  *
- * Protocol 47: the kernel's GRE offload segments our super-packets, as it only
- * copies headers, but does not merge version 1. In its place in the table we
- * merge what belongs to a tunnel of ours and hand it everything else. Tunnels
- * work without it.
+ * Protocol 47: the kernel's GRE offload segments super-packets, but knows no
+ * length field; by the inner protocol of the packet it comes here for the
+ * frames. It does not merge version 1. In its place in the table we merge what
+ * belongs to a tunnel of ours and hand it everything else. Tunnels work without
+ * that.
  *
  * Next header 97: nobody's, so both directions are ours.
  */
@@ -102,47 +103,53 @@ flush:
 	return pp;
 }
 
-static int eoip_gro_complete(struct sk_buff *skb, int frame, unsigned int type)
+static int eoip_gro_complete(struct sk_buff *skb, int frame)
 {
 	skb->encapsulation = 1;
-	skb_shinfo(skb)->gso_type = type;
+	skb_shinfo(skb)->gso_type = EOIP_GSO_TYPE;
 	return eth_gro_complete(skb, frame);
 }
 
 static int eoip4_gro_complete(struct sk_buff *skb, int nhoff)
 {
 	struct eoip_rx rx;
+	int err;
 
 	if (eoip4_parse(skb->data + nhoff, EOIP4_HLEN, &rx) == EOIP_RX_FOREIGN)
 		return gre_ops->callbacks.gro_complete(skb, nhoff);
-	return eoip_gro_complete(skb, nhoff + EOIP4_HLEN,
-				 SKB_GSO_GRE | EOIP_GSO_SOFT_ONLY);
+	err = eoip_gro_complete(skb, nhoff + EOIP4_HLEN);
+	/* The stack took the packet inside the frame for it. */
+	skb_set_inner_protocol(skb, htons(EOIP4_ETHERTYPE));
+	return err;
 }
 
 /*
- * A merged packet may end in a shorter segment, and be forwarded; the GRE
- * offload copies the length field of the first.
+ * Called by the GRE offload, with the frame's network header at skb->data and
+ * the outer headers in front of the frame. Where this module is gone, packets
+ * that it sent are dropped, as nobody has their inner protocol.
  */
 static struct sk_buff *eoip4_gso_segment(struct sk_buff *skb,
 					 netdev_features_t features)
 {
 	struct sk_buff *segs, *seg;
-	struct eoip_rx rx;
 
-	segs = gre_ops->callbacks.gso_segment(skb, features);
-	if (IS_ERR_OR_NULL(segs) ||
-	    eoip4_parse(skb_transport_header(segs), EOIP4_HLEN, &rx) ==
-	    EOIP_RX_FOREIGN)
+	__skb_push(skb, skb->data - skb_mac_header(skb));
+	skb->protocol = htons(ETH_P_TEB);
+	segs = skb_mac_gso_segment(skb, features);
+	if (IS_ERR_OR_NULL(segs))
 		return segs;
-	for (seg = segs; seg; seg = seg->next) {
-		unsigned int len = seg->len - skb_transport_offset(seg) -
-				   EOIP4_HLEN;
-
+	for (seg = segs; seg; seg = seg->next)
 		if (!skb_is_gso(seg))
-			eoip4_build(skb_transport_header(seg), rx.id, len);
-	}
+			eoip4_set_frame_len(seg->data - EOIP4_HLEN, seg->len);
 	return segs;
 }
+
+static struct packet_offload eoip4_frame_offload = {
+	.type = cpu_to_be16(EOIP4_ETHERTYPE),
+	.callbacks = {
+		.gso_segment = eoip4_gso_segment,
+	},
+};
 
 #if IS_ENABLED(CONFIG_IPV6)
 
@@ -176,7 +183,7 @@ out:
 
 static int eoip6_gro_complete(struct sk_buff *skb, int nhoff)
 {
-	return eoip_gro_complete(skb, nhoff + EOIP6_HLEN, SKB_GSO_GRE);
+	return eoip_gro_complete(skb, nhoff + EOIP6_HLEN);
 }
 
 /*
@@ -266,14 +273,13 @@ static void eoip4_offload_put(void)
 {
 	const struct net_offload *gre = READ_ONCE(*eoip4_slot());
 
-	if (!gre || !gre->callbacks.gso_segment ||
-	    !gre->callbacks.gro_receive || !gre->callbacks.gro_complete) {
+	if (!gre || !gre->callbacks.gro_receive ||
+	    !gre->callbacks.gro_complete) {
 		pr_info("eoip: no GRE offload to extend, outer GRO is off\n");
 		return;
 	}
 	gre_ops = gre;
 	eoip4_ops = *gre;
-	eoip4_ops.callbacks.gso_segment = eoip4_gso_segment;
 	eoip4_ops.callbacks.gro_receive = eoip4_gro_receive;
 	eoip4_ops.callbacks.gro_complete = eoip4_gro_complete;
 	eoip4_in_place = cmpxchg(eoip4_slot(), gre, &eoip4_ops) == gre;
@@ -287,6 +293,7 @@ int eoip_offload_init(bool outer_gro)
 		pr_err("eoip: IPv6 offload 97 is taken by another module\n");
 		return err;
 	}
+	dev_add_offload(&eoip4_frame_offload);
 	if (outer_gro)
 		eoip4_offload_put();
 	return 0;
@@ -301,5 +308,6 @@ void eoip_offload_exit(void)
 		msleep(100);
 	}
 	eoip6_offload_del();
-	synchronize_net();
+	/* Waits for all who call any of these. */
+	dev_remove_offload(&eoip4_frame_offload);
 }

@@ -67,7 +67,7 @@ static int eoip_pull(struct sk_buff *skb, unsigned int pull, bool xnet)
 		/* A local sender shares its data, but not what is changed. */
 		if (unlikely(skb_header_unclone(skb, GFP_ATOMIC)))
 			return -ENOMEM;
-		skb_shinfo(skb)->gso_type &= ~(EOIP_GSO_SOFT_ONLY |
+		skb_shinfo(skb)->gso_type &= ~(EOIP_GSO_TYPE |
 			(NETIF_F_GSO_ENCAP_ALL >> NETIF_F_GSO_SHIFT));
 	}
 	skb->encapsulation = 0;

@@ -32,11 +32,13 @@
 #define EOIP_TOS_INHERIT 1
 #define EOIP_TTL_INHERIT 0
 /*
- * A packet merged on reception, with this bit in gso_type, may end in a shorter
- * segment. Forwarded, our GSO callback corrects the length field there; hardware
- * would copy the header as it is. No hardware segments SCTP, so none is given it.
+ * The type of super-packets. No hardware segments SCTP, so none is given them:
+ * it would copy the header, length field and all, if it knew it at all. Virtual
+ * devices take them whole.
  */
-#define EOIP_GSO_SOFT_ONLY SKB_GSO_SCTP
+#define EOIP_GSO_TYPE (SKB_GSO_GRE | SKB_GSO_SCTP)
+/* Their inner protocol: the protocol type of EoIP's GRE, no real EtherType. */
+#define EOIP4_ETHERTYPE 0x6400
 /* A seconds value that still counts in jiffies of 32 bits, times 255 x 1.1. */
 #define EOIP_MAX_KEEPALIVE_INTERVAL 3600
 
@@ -59,7 +61,6 @@ enum eoip_counter {
 	EOIP_TX_TOO_BIG,
 	EOIP_TX_NO_MEMORY,
 	EOIP_TX_UNDERLAY_DROPS,
-	EOIP_TX_GSO_SPLIT,
 	EOIP_TX_GSO_SOFT,
 	EOIP_COUNTERS
 };

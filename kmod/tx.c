@@ -84,7 +84,7 @@ static void eoip_send_one(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	unsigned int len = skb->len;
 
 	if (skb_cow_head(skb, headroom) ||
-	    iptunnel_handle_offloads(skb, SKB_GSO_GRE)) {
+	    iptunnel_handle_offloads(skb, EOIP_GSO_TYPE)) {
 		eoip_count(tun, EOIP_TX_NO_MEMORY);
 		eoip_free_skb(skb, NOMEM);
 		dst_release(path->dst);
@@ -93,7 +93,8 @@ static void eoip_send_one(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 	headroom = min_t(unsigned int, headroom, EOIP_MAX_HEADROOM);
 	if (unlikely(headroom > READ_ONCE(tun->dev->needed_headroom)))
 		WRITE_ONCE(tun->dev->needed_headroom, headroom);
-	skb_set_inner_protocol(skb, htons(ETH_P_TEB));
+	skb_set_inner_protocol(skb, htons(tun->v6 ? ETH_P_TEB :
+						    EOIP4_ETHERTYPE));
 
 	if (tun->v6 ? eoip6_output(tun, cfg, skb, path, outer) :
 		      eoip4_output(tun, cfg, skb, frame_len, path, outer))

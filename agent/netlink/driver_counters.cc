@@ -83,8 +83,7 @@ absl::StatusOr<std::map<std::string, uint64_t>> ReadDriverCounters(
 void AddDriverCounters(const std::map<std::string, uint64_t>& from,
                        TunnelCounters& to) {
   static constexpr absl::string_view kDetails[] = {
-      "rx_mss_clamped", "rx_icmp_errors", "tx_keepalive_errors", "tx_gso_split",
-      "tx_gso_soft"};
+      "rx_mss_clamped", "rx_icmp_errors", "tx_keepalive_errors", "tx_gso_soft"};
   for (const auto& [name, value] : from) {
     if (name == "rx_keepalives") {
       to.rx_keepalives = value;
