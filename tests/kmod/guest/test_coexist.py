@@ -196,6 +196,55 @@ def test_a_drop_of_invalid_does_not_touch_eoipv6(l):
     lab.expect(inner, frame)
 
 
+class Queue:
+    """Packets that netfilter hands to user space (nfnetlink_queue), and the verdict on them."""
+
+    def __init__(self, ns, number):
+        self.number = number
+        self.sock = ns.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+        self.sock.bind((0, 0))
+        self.sock.settimeout(2)
+        self.put(2, struct.pack("=HHBBH", 8, 1, 1, 0, 0))  # CONFIG: CMD bind
+        self.put(2, struct.pack("=HH", 9, 2) + struct.pack("!IB", 0xFFFF, 2) + b"\0\0\0")  # PARAMS: copy all
+
+    def put(self, what, attributes):
+        head = struct.pack("=HHII", 3 << 8 | what, 1, 0, 0) + struct.pack("!BBH", 0, 0, self.number)
+        self.sock.send(struct.pack("=I", 4 + len(head) + len(attributes)) + head + attributes)
+
+    def accept(self):
+        """Waits for one packet and lets it go on, in the context of this call."""
+        message = self.sock.recv(1 << 17)
+        assert message[4:6] == b"\0\x03", message[:40].hex()
+        packet_id = message[24:28]  # the first attribute: length, type, struct nfqnl_msg_packet_hdr
+        self.put(1, struct.pack("=HH", 12, 2) + struct.pack("!I", 1) + packet_id)
+
+    def close(self):
+        self.sock.close()
+
+
+def test_what_a_queue_to_user_space_lets_pass_is_delivered(l, kind):
+    """The verdict comes in process context, where softirqs are on: lockdep sees what is missing then."""
+    l.tunnel(kind)
+    l.dut.ip("addr add 192.0.2.1/24 dev t0", "link set t0 address " + lab.HOST2)
+    inner = l.capture(l.dut, "t0")
+    match = "ip protocol gre" if kind.version == 4 else "meta l4proto 97"
+    queue = Queue(l.dut, 5)
+    nft(l.dut, "table inet f { chain in { type filter hook input priority 0; %s counter queue num 5; }; }" % match)
+    a, b = "192.0.2.2", "192.0.2.1"
+    for proto, segment in (
+        (wire.UDP, wire.udp(a, b, b"x" * 40)),
+        (wire.TCP, wire.tcp(a, b, flags=16, payload=b"x" * 40)),
+    ):
+        frame = wire.ether(lab.HOST2, lab.HOST1, 0x0800, wire.ipv4(a, b, proto, segment))
+        l.inject(kind.outer(kind.encap(100, frame)))
+        queue.accept()
+        lab.expect(inner, frame)
+    l.inject(kind.outer(kind.encap(100, b"")))
+    queue.accept()
+    lab.wait_for(lambda: l.dut.ethtool_stats("t0")["rx_keepalives"] == 1, 2, "the keepalive")
+    queue.close()
+
+
 def test_the_input_firewall_sees_the_outer_packet(l, kind):
     l.tunnel(kind)
     inner = l.capture(l.dut, "t0")

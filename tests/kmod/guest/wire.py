@@ -193,11 +193,11 @@ def pseudo(src, dst, proto, length):
     return packed(src) + packed(dst) + struct.pack("!IHBB", length, 0, 0, proto)
 
 
-def tcp(src, dst, sport=1000, dport=2000, flags=2, mss=None, options=b"", payload=b""):
+def tcp(src, dst, sport=1000, dport=2000, flags=2, mss=None, options=b"", payload=b"", seq=7):
     if mss is not None:
         options += struct.pack("!BBH", 2, 4, mss)
     options += b"\x01" * (-len(options) % 4)
-    head = struct.pack("!HHIIBBHHH", sport, dport, 7, 0, (5 + len(options) // 4) << 4, flags, 8192, 0, 0)
+    head = struct.pack("!HHIIBBHHH", sport, dport, seq, 0, (5 + len(options) // 4) << 4, flags, 8192, 0, 0)
     segment = head + options + payload
     value = checksum(pseudo(src, dst, TCP, len(segment)) + segment)
     return segment[:16] + struct.pack("!H", value) + segment[18:]
