@@ -113,14 +113,41 @@ int eoip4_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 
 static __always_inline struct eoip_cfg *eoip4_find(const struct eoip_net *en,
 						   struct sk_buff *skb, u32 id,
-						   __be32 remote, __be32 local)
+						   __be32 remote, __be32 local,
+						   int link)
 {
 	struct in6_addr remote6, local6;
 
 	ipv6_addr_set_v4mapped(remote, &remote6);
 	ipv6_addr_set_v4mapped(local, &local6);
-	return eoip_lookup(en, id, &remote6, &local6,
-			   skb->dev->ifindex, inet_sdif(skb));
+	return eoip_lookup(en, id, &remote6, &local6, link, inet_sdif(skb));
+}
+
+/*
+ * Puts the path MTU on the route that packets of this mark take, which
+ * ipv4_update_pmtu() cannot. The quoted header is at skb->data.
+ */
+static void eoip4_update_marked_pmtu(struct eoip_cfg *cfg, struct sk_buff *skb,
+				     u32 mtu)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	struct eoip_path path;
+	struct sk_buff *quoted;
+
+	quoted = skb_clone(skb, GFP_ATOMIC);
+	if (!quoted)
+		return;
+	local_bh_disable();
+	if (!eoip4_route(cfg->tun, cfg, iph->tos, &path)) {
+		skb_reset_network_header(quoted);
+		quoted->dev = path.dst->dev;
+		quoted->mark = cfg->fwmark;
+		skb_dst_drop(quoted);
+		skb_dst_set(quoted, path.dst);
+		skb_dst_update_pmtu_no_confirm(quoted, mtu);
+	}
+	local_bh_enable();
+	kfree_skb(quoted);
 }
 
 /*
@@ -165,7 +192,8 @@ static noinline void eoip4_icmp(const struct eoip_net *en, struct net *net,
 	default:
 		break;
 	}
-	cfg = eoip4_find(en, skb, rx.id, inner->daddr, inner->saddr);
+	/* A router on the way answers by whatever link it likes. */
+	cfg = eoip4_find(en, skb, rx.id, inner->daddr, inner->saddr, 0);
 	if (!cfg || nf_ip_checksum(skb, NF_INET_LOCAL_IN, hlen, IPPROTO_ICMP))
 		return;
 	eoip_count(cfg->tun, EOIP_RX_ICMP_ERRORS);
@@ -173,7 +201,10 @@ static noinline void eoip4_icmp(const struct eoip_net *en, struct net *net,
 		return;
 	/* Both read the header of the packet that caused the error. */
 	__skb_pull(skb, off);
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && mtu)
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && mtu &&
+	    cfg->fwmark)
+		eoip4_update_marked_pmtu(cfg, skb, mtu);
+	else if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && mtu)
 		ipv4_update_pmtu(skb, net, mtu, cfg->link, IPPROTO_GRE);
 	else if (type == ICMP_REDIRECT)
 		ipv4_redirect(skb, net, cfg->link, IPPROTO_GRE);
@@ -237,8 +268,11 @@ static noinline unsigned int eoip4_gre(const struct eoip_net *en,
 	verdict = eoip4_parse(wire, skb->len - hlen, &rx);
 	if (verdict == EOIP_RX_FOREIGN || verdict == EOIP_RX_TRUNCATED)
 		return NF_ACCEPT;
-	cfg = eoip4_find(en, skb, rx.id, iph->saddr, iph->daddr);
-	if (unlikely(!cfg)) {
+	cfg = eoip4_find(en, skb, rx.id, iph->saddr, iph->daddr,
+			 skb->dev->ifindex);
+	/* A tunnel whose local address is unset has any of them, but no group. */
+	if (unlikely(!cfg || (skb_rtable(skb)->rt_flags &
+			      (RTCF_BROADCAST | RTCF_MULTICAST)))) {
 		/*
 		 * Raw sockets may have use for it. Where nobody has, the stack
 		 * would answer with an ICMP error, which it does not do to

@@ -72,10 +72,10 @@ int eoip6_output(struct eoip_tunnel *tun, const struct eoip_cfg *cfg,
 
 static struct eoip_cfg *eoip6_find(const struct sk_buff *skb, u32 id,
 				   const struct in6_addr *remote,
-				   const struct in6_addr *local)
+				   const struct in6_addr *local, int link)
 {
 	return eoip_lookup(eoip_net(dev_net(skb->dev)), id, remote, local,
-			   skb->dev->ifindex, inet6_sdif(skb));
+			   link, inet6_sdif(skb));
 }
 
 /* skb->data at our header; the IPsec policy was checked by the caller. */
@@ -94,7 +94,11 @@ static int eoip6_rcv(struct sk_buff *skb)
 	verdict = eoip6_parse(wire, skb->len, &rx);
 	if (verdict == EOIP_RX_FOREIGN || verdict == EOIP_RX_TRUNCATED)
 		goto unknown;
-	cfg = eoip6_find(skb, rx.id, &ip6h->saddr, &ip6h->daddr);
+	/* A tunnel whose local address is unset has any of them, but no group. */
+	if (unlikely(ipv6_addr_is_multicast(&ip6h->daddr)))
+		goto unknown;
+	cfg = eoip6_find(skb, rx.id, &ip6h->saddr, &ip6h->daddr,
+			 skb->dev->ifindex);
 	if (!cfg)
 		goto unknown;
 	tun = cfg->tun;
@@ -140,7 +144,8 @@ static int eoip6_err(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type,
 	wire = skb_header_pointer(skb, offset, sizeof(buf), buf);
 	if (!wire || eoip6_parse(wire, EOIP6_HLEN, &rx) != EOIP_RX_KEEPALIVE)
 		return -ENOENT;
-	cfg = eoip6_find(skb, rx.id, &ip6h->daddr, &ip6h->saddr);
+	/* A router on the way answers by whatever link it likes. */
+	cfg = eoip6_find(skb, rx.id, &ip6h->daddr, &ip6h->saddr, 0);
 	if (!cfg)
 		return -ENOENT;
 	eoip_count(cfg->tun, EOIP_RX_ICMP_ERRORS);

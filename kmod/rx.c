@@ -7,6 +7,7 @@
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
 
 #include "tunnel.h"
 
@@ -35,6 +36,8 @@ bool eoip_rx_gso_is_ours(const struct sk_buff *skb)
 static int eoip_tcp_offset(const struct sk_buff *skb, int nhoff, __be16 proto)
 {
 	const struct ipv6hdr *ip6h;
+	__be16 frag_off = 0;
+	u8 nexthdr;
 	union {
 		struct iphdr v4;
 		struct ipv6hdr v6;
@@ -51,9 +54,18 @@ static int eoip_tcp_offset(const struct sk_buff *skb, int nhoff, __be16 proto)
 	}
 
 	ip6h = skb_header_pointer(skb, nhoff, sizeof(*ip6h), &buf);
-	if (!ip6h || ip6h->nexthdr != IPPROTO_TCP)
+	if (!ip6h)
 		return -EPROTONOSUPPORT;
-	return nhoff + sizeof(*ip6h);
+	nexthdr = ip6h->nexthdr;
+	nhoff += sizeof(*ip6h);
+	if (nexthdr == IPPROTO_TCP)
+		return nhoff;
+	if (likely(!ipv6_ext_hdr(nexthdr)))
+		return -EPROTONOSUPPORT;
+	nhoff = ipv6_skip_exthdr(skb, nhoff, &nexthdr, &frag_off);
+	if (nhoff < 0 || nexthdr != IPPROTO_TCP || frag_off & htons(IP6_OFFSET))
+		return -EPROTONOSUPPORT;
+	return nhoff;
 }
 
 /* Takes off pull bytes of outer headers and what the outer packet was. */

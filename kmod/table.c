@@ -97,7 +97,7 @@ struct eoip_cfg *eoip_lookup(const struct eoip_net *en, u32 id,
 				continue;
 			score += 2;
 		}
-		if (c->link) {
+		if (c->link && link) {
 			if (c->link != link && c->link != slave)
 				continue;
 			score += 1;

@@ -173,7 +173,8 @@ struct eoip_cfg *eoip_table_same(struct eoip_net *en,
 /*
  * The best match of (id, remote): a bound local address or link counts only
  * if it is equal. link and slave are ifindexes of the receiving device and,
- * under a VRF, of its slave. Under RCU.
+ * under a VRF, of its slave; link 0 is for what may come by any link, as errors
+ * do. Under RCU.
  */
 struct eoip_cfg *eoip_lookup(const struct eoip_net *en, u32 id,
 			     const struct in6_addr *remote,

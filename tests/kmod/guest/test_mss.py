@@ -53,6 +53,26 @@ def test_tagged_syns_are_clamped(l, kind):
     check(l, kind, inner, 6, 1340, vlans=((0x8100, 5),), mss=1460)
 
 
+def test_syns_behind_ipv6_extension_headers_are_clamped(l, kind):
+    l.tunnel(kind, mtu=1400)
+    inner = l.capture(l.dut, "t0")
+    a, b = "2001:db8::1", "2001:db8::2"
+    options, long = b"\0\x01\x04\0\0\0\0", b"\xff\x01\x04\0\0\0\0"
+    first, later = b"\0\0\x01\0\0\0\x07", b"\0\x01\x01\0\0\0\x07"
+
+    def behind(mss, headers):
+        """headers: (its number, all of it but the number of the next)"""
+        numbers = [number for number, _ in headers] + [wire.TCP]
+        chain = b"".join(bytes([after]) + rest for after, (_, rest) in zip(numbers[1:], headers))
+        return wire.ether(lab.HOST2, lab.HOST1, 0x86DD, wire.ipv6(a, b, numbers[0], chain + wire.tcp(a, b, mss=mss)))
+
+    for headers in ([(0, options)], [(60, options)], [(0, options), (60, options)], [(44, first)]):
+        assert through(l, kind, inner, behind(1460, headers)) == behind(1340, headers), headers
+    # Another fragment than the first holds no TCP header, a header that is cut off hides it.
+    for headers in ([(44, later)], [(60, long)]):
+        assert through(l, kind, inner, behind(1460, headers)) == behind(1460, headers), headers
+
+
 def test_other_options_around_it_survive(l, kind):
     l.tunnel(kind, mtu=1400)
     inner = l.capture(l.dut, "t0")

@@ -146,45 +146,80 @@ def test_df_set_tells_the_hosts_own_sockets(l, kind):
     assert not [p for p in l.packets(0.3, keep_fragments=True) if p.proto == kind.proto]
 
 
-def test_a_fragmentation_needed_from_the_path_is_acted_on(l):
-    kind = lab.EOIP
-    l.tunnel(kind, df=1, mtu=1450)
+def fragmentation_needed(kind, packet, mtu):
+    """What a router says of this packet of the tunnel."""
+    if kind.version == 6:
+        body = struct.pack("!BBHI", 2, 0, 0, mtu) + wire.ipv6(packet.src, packet.dst, kind.proto, packet.payload)[:1200]
+        value = wire.checksum(wire.pseudo(kind.remote, kind.local, wire.ICMPV6, len(body)) + body)
+        return wire.ipv6(kind.remote, kind.local, wire.ICMPV6, body[:2] + struct.pack("!H", value) + body[4:])
+    quoted = wire.ipv4(packet.src, packet.dst, wire.GRE, packet.payload, flags=2)[: 20 + 64]
+    body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + quoted
+    return wire.ipv4(kind.remote, kind.local, wire.ICMP, body[:2] + struct.pack("!H", wire.checksum(body)) + body[4:])
+
+
+def learns_path_mtu(l, kind, inner, frame, wire_socket, message):
+    """The frame leaves by this link until the message came."""
+    def leaves():
+        inner.send(frame)
+        while True:
+            got = wire_socket.recv(0.1)
+            if got is None:
+                return None
+            if got[0][12:14] in (b"\x08\x00", b"\x86\xdd"):
+                ip = wire.Ip(got[0][14:])
+                if ip.proto == kind.proto:
+                    return ip
+
+    packet = leaves()
+    assert packet and not packet.more and len(packet.payload) > 1300
+    l.inject(message(packet))
+    lab.wait_for(lambda: not leaves(), 5, "the path MTU to be learnt")
+    assert l.dut.ethtool_stats("t0")["rx_icmp_errors"] >= 1  # the peer's own kernel may say that it has no EoIP
+
+
+def test_a_fragmentation_needed_from_the_path_is_acted_on(l, kind):
+    l.tunnel(kind, df=1, mtu=1430)
     inner = l.capture(l.dut, "t0")
     frame = inner_packet(4, df=True, size=1400)
-    ip = sent(l, kind, inner, frame)
-    quoted = wire.ipv4(ip.src, ip.dst, wire.GRE, ip.payload[:64], flags=2)
-    quoted = quoted[:2] + struct.pack("!H", 20 + len(ip.payload)) + quoted[4:10] + b"\0\0" + quoted[12:]
-    quoted = quoted[:10] + struct.pack("!H", wire.checksum(quoted[:20])) + quoted[12:]
-    body = struct.pack("!BBHHH", 3, 4, 0, 0, 1300) + quoted
-    body = body[:2] + struct.pack("!H", wire.checksum(body)) + body[4:]
-    l.inject(wire.ipv4(kind.remote, kind.local, wire.ICMP, body))
+    learns_path_mtu(l, kind, inner, frame, l.wire, lambda packet: fragmentation_needed(kind, packet, 1300))
 
-    def smaller():
-        inner.send(frame)
-        for ip in l.packets(0.1, keep_fragments=True):
-            if ip.proto == kind.proto:
-                return False
-        return True
 
-    lab.wait_for(smaller, 5, "the path MTU to be learnt")
+def second_link(l, kind):
+    """u1 beside u0, with a route to the tunnel's peer in table 77; returns what the peer sees there."""
+    l.dut.ip("link add u1 mtu 1500 type veth peer name u1 netns peer mtu 1500", "link set u1 up")
+    l.peer.ip("link set u1 up")
+    l.dut.sysctl(ipv6__conf__u1__disable_ipv6=0)
+    address, via = ("10.1.0.1/24", "10.1.0.2") if kind.version == 4 else ("fd01::1/64 nodad", "fd01::2")
+    local, _, flag = address.partition(" ")
+    l.dut.ip(
+        "addr add %s dev u1 %s" % (local, flag),
+        "neigh replace %s lladdr 02:00:00:00:00:bb dev u1 nud permanent" % via,
+        "route add %s via %s dev u1 table 77" % (kind.remote, via),
+    )
+    return l.capture(l.peer, "u1")
+
+
+def test_a_fragmentation_needed_is_acted_on_whatever_link_it_comes_by(l, kind):
+    second = second_link(l, kind)
+    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "oif", "u1", "lookup", "77")
+    l.tunnel(kind, df=1, mtu=1430, link=l.dut.nl.get("u1")["index"])
+    inner = l.capture(l.dut, "t0")
+    frame = inner_packet(4, df=True, size=1400)
+    learns_path_mtu(l, kind, inner, frame, second, lambda packet: fragmentation_needed(kind, packet, 1300))
+
+
+def test_a_fragmentation_needed_is_acted_on_where_a_mark_chooses_the_route(l, kind):
+    second = second_link(l, kind)
+    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "fwmark", "7", "lookup", "77")
+    l.tunnel(kind, df=1, mtu=1430, fwmark=7)
+    inner = l.capture(l.dut, "t0")
+    frame = inner_packet(4, df=True, size=1400)
+    learns_path_mtu(l, kind, inner, frame, second, lambda packet: fragmentation_needed(kind, packet, 1300))
 
 
 def test_fwmark_chooses_the_route(l, kind):
-    l.dut.ip(
-        "link add u1 type veth peer name u1 netns peer",
-        "link set u1 up",
-    )
-    l.peer.ip("link set u1 up")
-    l.dut.sysctl(ipv6__conf__u1__disable_ipv6=0)
-    address = ("10.1.0.1/24", "10.1.0.2") if kind.version == 4 else ("fd01::1/64 nodad", "fd01::2")
-    local, _, flag = address[0].partition(" ")
-    l.dut.ip(
-        "addr add %s dev u1 %s" % (local, flag),
-        "neigh replace %s lladdr 02:00:00:00:00:bb dev u1 nud permanent" % address[1],
-        "route add %s via %s dev u1 table 77" % (kind.remote, address[1]),
-    )
+    second = second_link(l, kind)
     l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "fwmark", "7", "lookup", "77")
-    second = l.capture(l.peer, "u1")
     l.tunnel(kind, local=None)
     inner = l.capture(l.dut, "t0")
     frame = lab.frame_of(60)

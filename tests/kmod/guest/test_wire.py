@@ -202,6 +202,19 @@ def test_unset_local_accepts_any_own_address(l, kind):
     raw.close()
 
 
+def test_unset_local_takes_nothing_that_was_sent_to_a_group(l, kind):
+    l.tunnel(kind, local=None)
+    inner = l.capture(l.dut, "t0")
+    raw = l.dut.socket(socket.AF_INET if kind.version == 4 else socket.AF_INET6, socket.SOCK_RAW, kind.proto)
+    groups = ("10.0.0.255", "255.255.255.255", "224.0.0.1") if kind.version == 4 else ("ff02::1",)
+    for group in groups:
+        l.inject(kind.outer(kind.encap(100, lab.frame_of(60)), dst=group))
+    frame = lab.frame_of(61)
+    l.inject(kind.outer(kind.encap(100, frame)))
+    lab.expect(inner, frame)
+    raw.close()
+
+
 def test_a_given_local_beats_any(l, kind):
     l.tunnel(kind, "t0", local=None)
     l.tunnel(kind, "t1")
