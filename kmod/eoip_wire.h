@@ -79,7 +79,7 @@ static inline void eoip4_build(unsigned char *out, unsigned int id,
 	out[2] = EOIP4_MAGIC2;
 	out[3] = EOIP4_MAGIC3;
 	eoip4_set_frame_len(out, frame_len);
-	out[6] = (unsigned char)id;
+	out[6] = (unsigned char)(id & 0xff);
 	out[7] = (unsigned char)(id >> 8);
 }
 

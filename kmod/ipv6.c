@@ -166,11 +166,10 @@ static const struct inet6_protocol eoip6_protocol = {
 
 int eoip6_init(void)
 {
-	int err = inet6_add_protocol(&eoip6_protocol, EOIP6_IPPROTO);
-
-	if (err)
-		pr_err("eoip: IPv6 next header 97 is taken by another module\n");
-	return err;
+	if (!inet6_add_protocol(&eoip6_protocol, EOIP6_IPPROTO))
+		return 0;
+	pr_err("eoip: IPv6 next header 97 is taken by another module\n");
+	return -EBUSY;
 }
 
 void eoip6_exit(void)

@@ -58,7 +58,7 @@ static int __init eoip_init(void)
 	err = eoip6_init();
 	if (err)
 		goto err_pernet;
-	err = eoip_offload_init(outer_gro);
+	err = eoip_offload_init(&outer_gro);
 	if (err)
 		goto err_ipv6;
 	err = eoip_rtnl_register();

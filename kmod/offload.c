@@ -90,7 +90,8 @@ static struct sk_buff *eoip4_gro_receive(struct list_head *head,
 	iph = skb_gro_network_header(skb);
 	ipv6_addr_set_v4mapped(iph->saddr, &remote);
 	rcu_read_lock();
-	known = eoip_is_known(eoip_net(dev_net(skb->dev)), rx.id, &remote);
+	known = eoip_is_known(eoip_net(dev_net(skb->dev)), rx.id, &remote) ||
+		eoip_is_selftest(skb);
 	rcu_read_unlock();
 	if (!known)
 		goto flush;
@@ -269,44 +270,62 @@ static const struct net_offload **eoip4_slot(void)
 	return (const struct net_offload **)&inet_offloads[IPPROTO_GRE];
 }
 
+/* Whoever put itself in front of us calls us until it is gone. */
+static void eoip4_offload_restore(void)
+{
+	while (cmpxchg(eoip4_slot(), &eoip4_ops, gre_ops) != &eoip4_ops) {
+		pr_warn_once("eoip: waiting for another module's GRE offload to go\n");
+		msleep(100);
+	}
+	eoip4_in_place = false;
+}
+
 static void eoip4_offload_put(void)
 {
 	const struct net_offload *gre = READ_ONCE(*eoip4_slot());
+	const char *why = NULL;
 
 	if (!gre || !gre->callbacks.gro_receive ||
 	    !gre->callbacks.gro_complete) {
-		pr_info("eoip: no GRE offload to extend, outer GRO is off\n");
-		return;
+		why = "there is no GRE offload to extend";
+	} else {
+		gre_ops = gre;
+		eoip4_ops = *gre;
+		eoip4_ops.callbacks.gro_receive = eoip4_gro_receive;
+		eoip4_ops.callbacks.gro_complete = eoip4_gro_complete;
+		if (cmpxchg(eoip4_slot(), gre, &eoip4_ops) == gre) {
+			eoip4_in_place = true;
+			why = eoip_selftest();
+		} else {
+			why = "another module was faster";
+		}
 	}
-	gre_ops = gre;
-	eoip4_ops = *gre;
-	eoip4_ops.callbacks.gro_receive = eoip4_gro_receive;
-	eoip4_ops.callbacks.gro_complete = eoip4_gro_complete;
-	eoip4_in_place = cmpxchg(eoip4_slot(), gre, &eoip4_ops) == gre;
+	if (!why)
+		return;
+	pr_warn("eoip: outer GRO is off: %s\n", why);
+	if (eoip4_in_place) {
+		eoip4_offload_restore();
+		synchronize_net();
+	}
 }
 
-int eoip_offload_init(bool outer_gro)
+int eoip_offload_init(bool *outer_gro)
 {
-	int err = eoip6_offload_add();
-
-	if (err) {
+	if (eoip6_offload_add()) {
 		pr_err("eoip: IPv6 offload 97 is taken by another module\n");
-		return err;
+		return -EBUSY;
 	}
 	dev_add_offload(&eoip4_frame_offload);
-	if (outer_gro)
+	if (*outer_gro)
 		eoip4_offload_put();
+	*outer_gro = eoip4_in_place;
 	return 0;
 }
 
 void eoip_offload_exit(void)
 {
-	/* Whoever put itself in front of us calls us until it is gone. */
-	while (eoip4_in_place && cmpxchg(eoip4_slot(), &eoip4_ops,
-					 gre_ops) != &eoip4_ops) {
-		pr_warn_once("eoip: waiting for another module's GRE offload to go\n");
-		msleep(100);
-	}
+	if (eoip4_in_place)
+		eoip4_offload_restore();
 	eoip6_offload_del();
 	/* Waits for all who call any of these. */
 	dev_remove_offload(&eoip4_frame_offload);

@@ -501,7 +501,8 @@ int eoip_rtnl_register(void)
 	err = rtnl_link_register(&eoip_link_ops);
 	if (err) {
 		pr_err("eoip: link kind \"eoip\" is taken by another module\n");
-		return err;
+		/* modprobe takes EEXIST for a module that is loaded. */
+		return -EBUSY;
 	}
 	if (!IS_ENABLED(CONFIG_IPV6))
 		return 0;
@@ -509,8 +510,9 @@ int eoip_rtnl_register(void)
 	if (err) {
 		pr_err("eoip: link kind \"eoipv6\" is taken by another module\n");
 		rtnl_link_unregister(&eoip_link_ops);
+		return -EBUSY;
 	}
-	return err;
+	return 0;
 }
 
 void eoip_rtnl_unregister(void)

@@ -255,6 +255,11 @@ void eoip_cells_destroy(struct eoip_tunnel *tun);
 void eoip_deliver(struct eoip_tunnel *tun, struct sk_buff *skb,
 		  enum eoip_merge merge);
 
+/* selftest.c: whether outer GRO works; NULL, or why not. */
+const char *eoip_selftest(void);
+/* Whether a packet is the self-test's, which belongs to no tunnel. */
+bool eoip_is_selftest(const struct sk_buff *skb);
+
 /* mss.c: skb->data at the network header of a received frame of type proto. */
 void eoip_clamp_mss(struct eoip_cfg *cfg, struct sk_buff *skb, int nhoff,
 		    int thoff, bool v6);
@@ -297,7 +302,7 @@ int eoip6_init(void);
 void eoip6_exit(void);
 
 /* offload.c: merging of received packets, segmenting of EoIPv6. */
-int eoip_offload_init(bool outer_gro);
+int eoip_offload_init(bool *outer_gro);
 void eoip_offload_exit(void);
 
 #endif

@@ -2,15 +2,27 @@
 /*
  * The link kinds "eoip" and "eoipv6" without the attributes of the bundled
  * module. Links can be made; what they are given to send is dropped.
+ * With kinds=0 it has none of them. With cuts=0 it takes the place of the GRE
+ * offload and cuts no super-packet, as a kernel that the bundled module does
+ * not know might.
  */
 
 #include <linux/etherdevice.h>
 #include <linux/module.h>
+#include <net/protocol.h>
 #include <net/rtnetlink.h>
 
 static bool talks;
 module_param(talks, bool, 0444);
 MODULE_PARM_DESC(talks, "says in words why an address is refused (default off)");
+
+static bool kinds = true;
+module_param(kinds, bool, 0444);
+MODULE_PARM_DESC(kinds, "provides the link kinds (default on)");
+
+static bool cuts = true;
+module_param(cuts, bool, 0444);
+MODULE_PARM_DESC(cuts, "leaves the GRE offload alone (default on)");
 
 #define FOREIGN_IKEY 4
 #define FOREIGN_MAX 33
@@ -77,10 +89,33 @@ static int foreign_fill_info(struct sk_buff *skb, const struct net_device *dev)
 static struct rtnl_link_ops foreign_ops = FOREIGN_OPS("eoip");
 static struct rtnl_link_ops foreign6_ops = FOREIGN_OPS("eoipv6");
 
+static const struct net_offload *gre_offload;
+static struct net_offload foreign_offload;
+
+static const struct net_offload **gre_slot(void)
+{
+	return (const struct net_offload **)&inet_offloads[IPPROTO_GRE];
+}
+
+static struct sk_buff *foreign_gso_segment(struct sk_buff *skb,
+					   netdev_features_t features)
+{
+	return ERR_PTR(-EINVAL);
+}
+
 static int __init foreign_init(void)
 {
-	int err = rtnl_link_register(&foreign_ops);
+	int err;
 
+	if (!cuts) {
+		gre_offload = READ_ONCE(*gre_slot());
+		foreign_offload = *gre_offload;
+		foreign_offload.callbacks.gso_segment = foreign_gso_segment;
+		WRITE_ONCE(*gre_slot(), &foreign_offload);
+	}
+	if (!kinds)
+		return 0;
+	err = rtnl_link_register(&foreign_ops);
 	if (err)
 		return err;
 	err = rtnl_link_register(&foreign6_ops);
@@ -91,8 +126,14 @@ static int __init foreign_init(void)
 
 static void __exit foreign_exit(void)
 {
-	rtnl_link_unregister(&foreign6_ops);
-	rtnl_link_unregister(&foreign_ops);
+	if (!cuts) {
+		WRITE_ONCE(*gre_slot(), gre_offload);
+		synchronize_net();
+	}
+	if (kinds) {
+		rtnl_link_unregister(&foreign6_ops);
+		rtnl_link_unregister(&foreign_ops);
+	}
 }
 
 module_init(foreign_init);

@@ -59,6 +59,7 @@ def main(args):
     if "--list" in args:
         print("\n".join(label for label, _, _ in tests))
         return 0
+    lab.run("modprobe", "eoip")
     signal.signal(signal.SIGALRM, on_alarm)
     count = {"passed": 0, "failed": 0, "skipped": 0}
     for label, function, kind in tests:

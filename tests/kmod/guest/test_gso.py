@@ -125,11 +125,11 @@ def test_forwarded_packets_that_were_merged_are_cut_into_right_ones(l, kind):
     merged, out = l.capture(l.dut, "u0"), l.capture(l.peer, "u1")
     ethtool(l.dut, "u1", *HARDWARE)
     sent = send_tcp(l, kind, far)
-    assert received_tcp(out, kind, len(sent)) == sent
+    expect_tcp(out, kind, sent)
     assert largest(merged) > 2000, "nothing was merged, so nothing was tried"
     ethtool(l.dut, "u1", *PER_PACKET)
     sent = send_tcp(l, kind, far)
-    assert received_tcp(out, kind, len(sent)) == sent
+    expect_tcp(out, kind, sent)
 
 
 def without_sum(frame):
@@ -153,18 +153,20 @@ def send_tcp(l, kind, far):
     return sent
 
 
-def received_tcp(sock, kind, count):
-    got = []
-    while len(got) < count:
+def expect_tcp(sock, kind, sent):
+    """Just these frames come, in this order."""
+    number = 0
+    while number < len(sent):
         packet = sock.recv(3)
-        assert packet, "%d of %d packets came" % (len(got), count)
+        assert packet, "%d of %d packets came" % (number, len(sent))
         if packet[0][12:14] in (b"\x08\x00", b"\x86\xdd"):
             ip = wire.Ip(packet[0][14:])
             if ip.proto == kind.proto:
                 tunnel_id, frame = kind.parse(ip)
+                got, want = without_sum(frame), sent[number]
                 assert tunnel_id == 100
-                got.append(without_sum(frame))
-    return got
+                assert got == want, "packet %d: %s... not %s..." % (number, got[:60].hex(), want[:60].hex())
+                number += 1
 
 
 def largest(sock):
