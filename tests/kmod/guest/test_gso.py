@@ -142,7 +142,7 @@ def send_tcp(l, kind, far):
     sent = []
     for number, size in enumerate([1000] * 8 + [500]):
         segment = wire.tcp("192.0.2.2", "192.0.2.1", flags=16, seq=7 + 1000 * number, payload=os.urandom(size))
-        inner = wire.ipv4("192.0.2.2", "192.0.2.1", wire.TCP, segment, flags=2)
+        inner = wire.ipv4("192.0.2.2", "192.0.2.1", wire.TCP, segment, flags=2, ident=number)
         frame = wire.ether(lab.HOST2, lab.HOST1, 0x0800, inner)
         sent.append(without_sum(frame))
         payload = kind.encap(100, frame)
