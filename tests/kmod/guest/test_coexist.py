@@ -223,7 +223,7 @@ class Queue:
 
 
 def test_what_a_queue_to_user_space_lets_pass_is_delivered(l, kind):
-    """The verdict comes in process context, where softirqs are on: lockdep sees what is missing then."""
+    """The verdict comes in process context, where softirqs are on; only lockdep can see a hook that leaves them so."""
     l.tunnel(kind)
     l.dut.ip("addr add 192.0.2.1/24 dev t0", "link set t0 address " + lab.HOST2)
     inner = l.capture(l.dut, "t0")
