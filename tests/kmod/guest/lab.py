@@ -182,8 +182,8 @@ class Lab:
         self.sockets = []
         self.dut, self.peer = self.netns("dut"), self.netns("peer")
         self.dut.ip(
-            "link add u0 address %s mtu %d type veth peer name u0 netns peer address %s mtu %d"
-            % (DUT_MAC, mtu, PEER_MAC, mtu)
+            "link add u0 address %s mtu %d type veth peer name u0 netns %s address %s mtu %d"
+            % (DUT_MAC, mtu, self.peer.name, PEER_MAC, mtu)
         )
         for ns, last, far, far_mac in (
             (self.dut, 1, 2, PEER_MAC),
