@@ -295,6 +295,9 @@ absl::Status Checking::CheckRoutes() {
   for (const Ip& ip : expected_.ips) {
     if (ip.interface == index_) own.push_back(ip);
   }
+  // Whoever moved the link into a VRF answers for the routes: the kernel took
+  // those of the link's own tables away.
+  if (pod_link_->master != 0) return absl::OkStatus();
   for (const Route& route : expected_.routes) {
     const auto parsed = ParseRoute(route, own);
     if (!parsed.ok()) {
