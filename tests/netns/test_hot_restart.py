@@ -95,10 +95,9 @@ def bare_node(lab, *flags, program=BIN / "eoip-tapd", prefix=()):
     return node
 
 
-@pytest.fixture
-def path(lab):
-    """Node with agent and network "lan", which reaches HOST_IP at the site."""
-    node = Node(lab).start()
+def reach_host(node):
+    """Makes network "lan" of a node with agent, which reaches HOST_IP at the site."""
+    lab = node.lab
     node.create_tunnel("t1", 100, keepalive=keepalive(1, 3))
     node.create_network("lan", "t1")
     far_side(node, keepalive_interval_s=1, keepalive_retries=3)
@@ -106,6 +105,11 @@ def path(lab):
     lab.ip(node.ns, "addr", "add", f"{POD_IP}/24", "dev", "lan")
     wait_ping(node)
     return node
+
+
+@pytest.fixture
+def path(lab):
+    return reach_host(Node(lab).start())
 
 
 def loss(ping):

@@ -12,8 +12,8 @@ import sys
 import pytest
 
 from lab import BIN, need_tools, wait_until
-from node import Node, State, keepalive, network_pb2, open_channel, tapd_pb2_grpc
-from test_hot_restart import HOST_IP, MOST_LOST, POD_IP, far_side, listed, loss, wait_ping
+from node import Node, State, network_pb2, open_channel, tapd_pb2_grpc
+from test_hot_restart import HOST_IP, MOST_LOST, listed, loss, reach_host, wait_ping
 
 # Process 1 of a process namespace of its own, as in a container.
 CONTAINER = ("unshare", "--pid", "--fork", "--kill-child")
@@ -52,12 +52,7 @@ def first(lab):
     node = Node(lab)
     container = Container(node, "first").wait_ready()
     node.start_agent()
-    node.create_tunnel("t1", 100, keepalive=keepalive(1, 3))
-    node.create_network("lan", "t1")
-    far_side(node, keepalive_interval_s=1, keepalive_retries=3)
-    node.wait_tunnel("t1", State.ACTIVE)
-    lab.ip(node.ns, "addr", "add", f"{POD_IP}/24", "dev", "lan")
-    wait_ping(node)
+    reach_host(node)
     return container
 
 
