@@ -44,6 +44,16 @@ namespace {
 
 constexpr int kMaxBusyPollUs = 1000;
 
+absl::Status SetOnOff(absl::string_view name, absl::string_view value,
+                      bool* on) {
+  if (value != "on" && value != "off") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", name, " ", value, ": must be on or off"));
+  }
+  *on = value == "on";
+  return absl::OkStatus();
+}
+
 absl::Status SetFlag(absl::string_view name, absl::string_view value,
                      Flags* flags) {
   if (name == "socket") {
@@ -68,22 +78,8 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value,
     flags->take_over = fd;
     return absl::OkStatus();
   }
-  if (name == "fast-send") {
-    if (value != "on" && value != "off") {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--fast-send ", value, ": must be on or off"));
-    }
-    flags->fast_send = value == "on";
-    return absl::OkStatus();
-  }
-  if (name == "replace") {
-    if (value != "on" && value != "off") {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--replace ", value, ": must be on or off"));
-    }
-    flags->replace = value == "on";
-    return absl::OkStatus();
-  }
+  if (name == "fast-send") return SetOnOff(name, value, &flags->fast_send);
+  if (name == "replace") return SetOnOff(name, value, &flags->replace);
   if (name == "ready-file") {
     if (value.empty()) {
       return absl::InvalidArgumentError("--ready-file: must be a path");
