@@ -38,6 +38,9 @@ TEST(ParseFlags, NamesTheFlagAndTheValue) {
   EXPECT_FALSE(ParseFlags({"--fast-send=maybe"}).ok());
   EXPECT_FALSE(ParseFlags({"--fast-send=off"})->fast_send);
   EXPECT_TRUE(ParseFlags({"--replace", "on"})->replace);
+  EXPECT_EQ(ParseFlags({"--replace=yes"}).status().message(),
+            "--replace yes: must be on or off");
+  EXPECT_FALSE(ParseFlags({"--ready-file="}).ok());
   EXPECT_EQ(ParseFlags({"--ready-file=/run/x"})->ready_file, "/run/x");
   for (const char* bad : {"-1", "1001", "fast", ""}) {
     EXPECT_EQ(ParseFlags({"--busy-poll", bad}).status().code(),

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +22,32 @@ namespace {
 // How long each side waits for a word of the other while nothing is forwarded.
 // Common are milliseconds.
 constexpr absl::Duration kTimeout = absl::Seconds(2);
+
+// Of the network namespace of a socket; none: no socket, or before Linux 5.14.
+std::optional<uint64_t> NetnsCookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (::getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) {
+    return std::nullopt;
+  }
+  return cookie;
+}
+
+// A path says nothing of the network of who serves it. In another one this
+// process would look for routes and neighbours that are not the tunnels'.
+absl::Status CheckNetwork(const std::vector<UniqueFd>& descriptors) {
+  const UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const std::optional<uint64_t> here = NetnsCookie(own.get());
+  for (const UniqueFd& fd : descriptors) {
+    const std::optional<uint64_t> there = NetnsCookie(fd.get());
+    if (there.has_value() && there != here) {
+      return absl::FailedPreconditionError(
+          "the process that serves the socket is in another network "
+          "namespace");
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<sockaddr_un> AddressOf(const std::string& socket) {
   const std::string path = absl::StrCat(socket, ".handover");
@@ -144,6 +172,7 @@ absl::Status TakeOver(UniqueFd fd, const Parts& parts) {
       const HandoverState state,
       ParseHandover(received.bytes, received.descriptors.size(),
                     parts.forwarder->workers()));
+  EOIP_RETURN_IF_ERROR(CheckNetwork(received.descriptors));
   EOIP_ASSIGN_OR_RETURN(std::vector<Forwarder::Running> tunnels,
                         Forwarder::Prepare(state, &received.descriptors));
   EOIP_RETURN_IF_ERROR(channel.Send(HandoverWord::kReady));

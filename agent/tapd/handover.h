@@ -82,6 +82,7 @@ class Predecessor {
 // The successor's side: takes over what the process at the other end of the
 // channel has, and forwards. parts: a forwarder without tunnels, a server that
 // was started as a successor. On an error nothing was touched.
+// FAILED_PRECONDITION: another format, number of workers or network namespace.
 absl::Status TakeOver(UniqueFd channel, const Parts& parts);
 
 }  // namespace eoip::tapd

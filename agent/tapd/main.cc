@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -48,6 +49,20 @@ class ReadyFile {
     if (created_) Remove();
   }
 
+  // Removes what an earlier process left. ALREADY_EXISTS: that is something
+  // else, and stays.
+  absl::Status Clear() {
+    struct stat st;
+    if (path_.empty() || ::lstat(path_.c_str(), &st) != 0) {
+      return absl::OkStatus();
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size != 0) {
+      return absl::AlreadyExistsError(absl::StrCat(
+          "--ready-file ", path_, ": exists and is not an empty file"));
+    }
+    Remove();
+    return absl::OkStatus();
+  }
   absl::Status Create() {
     if (path_.empty()) return absl::OkStatus();
     const UniqueFd fd(::open(
@@ -214,8 +229,8 @@ absl::Status Serve(const Flags& flags, const std::vector<std::string>& args) {
     return ErrnoToStatus(errno, absl::StrCat("--take-over ", flags.take_over));
   }
   ReadyFile ready(flags.ready_file);
-  // What an earlier process left, if that is not the predecessor.
-  if (!same_service) ready.Remove();
+  // Of the same service it is the predecessor's, who may go on.
+  if (!same_service) EOIP_RETURN_IF_ERROR(ready.Clear());
   EOIP_ASSIGN_OR_RETURN(Starter starter,
                         Starter::Fork(ProgramPath(), SuccessorArgs(args)));
   EOIP_ASSIGN_OR_RETURN(UniqueFd signals, OpenSignals());

@@ -22,11 +22,11 @@ CONTAINER = ("unshare", "--pid", "--fork", "--kill-child")
 class Container:
     """An eoip-tapd that replaces the one that serves the node's socket."""
 
-    def __init__(self, node, name, *flags):
+    def __init__(self, node, name, *flags, ns=None):
         self.node = node
         self.ready = node.lab.folder / f"{name}.ready"
         self.outer = node.lab.spawn(
-            node.ns, *CONTAINER, BIN / "eoip-tapd", "--socket", node.run_dir / "tapd.sock",
+            ns or node.ns, *CONTAINER, BIN / "eoip-tapd", "--socket", node.run_dir / "tapd.sock",
             "--replace", "on", "--ready-file", self.ready, *flags, log=f"{name}.log")
 
     def wait_ready(self):
@@ -124,6 +124,25 @@ def test_where_the_new_one_does_not_fit_the_old_one_goes_on(first):
     wait_ping(node)
     Container(node, "third").wait_ready()
     wait_ping(node)
+
+
+def test_a_process_in_another_network_cannot_take_over(first):
+    node = first.node
+    new = Container(node, "second", ns=node.site)
+    assert new.outer.popen.wait(20) == 1
+    assert "another network namespace" in new.outer.text()
+    wait_until(lambda: "the successor failed" in first.outer.text(), 5, "the old one to know")
+    wait_ping(node)
+
+
+def test_a_ready_file_that_is_something_else_stays(lab):
+    node = Node(lab)
+    (lab.folder / "first.ready").write_text("something else")
+    container = Container(node, "first")
+    assert container.outer.popen.wait(20) == 1
+    assert "first.ready: exists and is not an empty file" in container.outer.text()
+    assert container.ready.read_text() == "something else"
+    assert not (node.run_dir / "tapd.sock").exists()
 
 
 def test_another_user_cannot_take_over(first):
