@@ -37,6 +37,20 @@ function(eoip_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} eoip_options)
 endfunction()
 
+# eoip_fuzzer(NAME LIBRARY SOURCE CORPUS): a libFuzzer program for the library,
+# and ctest's short run of it, with what it finds in the build tree.
+function(eoip_fuzzer name library source corpus)
+  target_compile_options(${library} PRIVATE -fsanitize=fuzzer-no-link)
+  eoip_executable(${name} SRCS ${source} DEPS ${library})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${corpus})
+  add_test(NAME ${name}
+    COMMAND ${name} -max_total_time=20 -print_final_stats=1
+            ${CMAKE_CURRENT_BINARY_DIR}/${corpus}
+            ${CMAKE_CURRENT_SOURCE_DIR}/${corpus})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz)
+endfunction()
+
 # What tests/sanitize builds: the programs of these two tiers and no more.
 add_custom_target(unit_and_component_tests)
 
