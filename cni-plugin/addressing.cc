@@ -45,6 +45,14 @@ absl::StatusOr<std::optional<IpAddress>> GatewayOf(const Route& route,
   return std::nullopt;
 }
 
+ifaddrmsg AddressHeader(uint32_t ifindex, const IpPrefix& prefix) {
+  ifaddrmsg header{};
+  header.ifa_family = FamilyOf(prefix.address);
+  header.ifa_prefixlen = prefix.length;
+  header.ifa_index = ifindex;
+  return header;
+}
+
 }  // namespace
 
 std::string PodRoute::ToString() const {
@@ -75,11 +83,8 @@ absl::StatusOr<PodRoute> ParseRoute(const Route& route,
 
 absl::Status AddAddress(RtnlSocket& socket, uint32_t ifindex,
                         const IpPrefix& prefix) {
-  ifaddrmsg header{};
-  header.ifa_family = FamilyOf(prefix.address);
-  header.ifa_prefixlen = prefix.length;
-  header.ifa_index = ifindex;
-  RtnlMessage request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, header);
+  RtnlMessage request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+                      AddressHeader(ifindex, prefix));
   request.Put(IFA_LOCAL, prefix.address.bytes());
   request.Put(IFA_ADDRESS, prefix.address.bytes());
   if (!prefix.address.is_v6() && prefix.length < 31) {
@@ -98,11 +103,7 @@ absl::Status AddAddress(RtnlSocket& socket, uint32_t ifindex,
 
 absl::Status DeleteAddress(RtnlSocket& socket, uint32_t ifindex,
                            const IpPrefix& prefix) {
-  ifaddrmsg header{};
-  header.ifa_family = FamilyOf(prefix.address);
-  header.ifa_prefixlen = prefix.length;
-  header.ifa_index = ifindex;
-  RtnlMessage request(RTM_DELADDR, 0, header);
+  RtnlMessage request(RTM_DELADDR, 0, AddressHeader(ifindex, prefix));
   request.Put(IFA_LOCAL, prefix.address.bytes());
   return socket.Ask(absl::StrCat("remove the address ",
                                  prefix.address.ToString(), "/", prefix.length),
