@@ -60,33 +60,27 @@ def expect_segments(l, kind, data, sums=True):
     assert b"".join(got) == data
 
 
-def test_a_device_that_takes_single_packets_gets_right_ones(l, kind):
-    ethtool(l.dut, "u0", *PER_PACKET)
-    l.tunnel(kind)
+def leaves_as_right_packets(l, kind, device, soft, sums=True, **options):
+    """device: what ethtool sets there; soft: how many super-packets the module cuts itself."""
+    ethtool(l.dut, "u0", *device)
+    l.tunnel(kind, **options)
     inner_network(l)
     data = os.urandom(BYTES)
     send_udp(l.dut, data)
-    expect_segments(l, kind, data)
-    assert l.dut.ethtool_stats("t0")["tx_gso_soft"] == 0
+    expect_segments(l, kind, data, sums)
+    assert l.dut.ethtool_stats("t0")["tx_gso_soft"] == soft
+
+
+def test_a_device_that_takes_single_packets_gets_right_ones(l, kind):
+    leaves_as_right_packets(l, kind, PER_PACKET, soft=0)
 
 
 def test_gso_soft_cuts_before_the_outer_header(l, kind):
-    ethtool(l.dut, "u0", "tx", "off")
-    l.tunnel(kind, gso=0)
-    inner_network(l)
-    data = os.urandom(BYTES)
-    send_udp(l.dut, data)
-    expect_segments(l, kind, data)
-    assert l.dut.ethtool_stats("t0")["tx_gso_soft"] == 1
+    leaves_as_right_packets(l, kind, ("tx", "off"), soft=1, gso=0)
 
 
 def test_hardware_that_segments_gre_is_given_single_packets(l, kind):
-    ethtool(l.dut, "u0", *HARDWARE)
-    l.tunnel(kind)
-    inner_network(l)
-    data = os.urandom(BYTES)
-    send_udp(l.dut, data)
-    expect_segments(l, kind, data, sums=False)
+    leaves_as_right_packets(l, kind, HARDWARE, soft=0, sums=False)
 
 
 def test_a_virtual_device_takes_them_whole(l, kind):

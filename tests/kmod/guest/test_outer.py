@@ -184,8 +184,8 @@ def test_a_fragmentation_needed_from_the_path_is_acted_on(l, kind):
     learns_path_mtu(l, kind, inner, frame, l.wire, lambda packet: fragmentation_needed(kind, packet, 1300))
 
 
-def second_link(l, kind):
-    """u1 beside u0, with a route to the tunnel's peer in table 77; returns what the peer sees there."""
+def second_link(l, kind, *rule):
+    """u1 beside u0, the way to the tunnel's peer for what the rule says; returns what the peer sees there."""
     l.dut.ip("link add u1 mtu 1500 type veth peer name u1 netns peer mtu 1500", "link set u1 up")
     l.peer.ip("link set u1 up")
     l.dut.sysctl(ipv6__conf__u1__disable_ipv6=0)
@@ -196,12 +196,12 @@ def second_link(l, kind):
         "neigh replace %s lladdr 02:00:00:00:00:bb dev u1 nud permanent" % via,
         "route add %s via %s dev u1 table 77" % (kind.remote, via),
     )
+    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", *rule, "lookup", "77")
     return l.capture(l.peer, "u1")
 
 
 def test_a_fragmentation_needed_is_acted_on_whatever_link_it_comes_by(l, kind):
-    second = second_link(l, kind)
-    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "oif", "u1", "lookup", "77")
+    second = second_link(l, kind, "oif", "u1")
     l.tunnel(kind, df=1, mtu=1430, link=l.dut.nl.get("u1")["index"])
     inner = l.capture(l.dut, "t0")
     frame = inner_packet(4, df=True, size=1400)
@@ -209,8 +209,7 @@ def test_a_fragmentation_needed_is_acted_on_whatever_link_it_comes_by(l, kind):
 
 
 def test_a_fragmentation_needed_is_acted_on_where_a_mark_chooses_the_route(l, kind):
-    second = second_link(l, kind)
-    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "fwmark", "7", "lookup", "77")
+    second = second_link(l, kind, "fwmark", "7")
     l.tunnel(kind, df=1, mtu=1430, fwmark=7)
     inner = l.capture(l.dut, "t0")
     frame = inner_packet(4, df=True, size=1400)
@@ -218,8 +217,7 @@ def test_a_fragmentation_needed_is_acted_on_where_a_mark_chooses_the_route(l, ki
 
 
 def test_fwmark_chooses_the_route(l, kind):
-    second = second_link(l, kind)
-    l.dut.run("ip", "-4" if kind.version == 4 else "-6", "rule", "add", "fwmark", "7", "lookup", "77")
+    second = second_link(l, kind, "fwmark", "7")
     l.tunnel(kind, local=None)
     inner = l.capture(l.dut, "t0")
     frame = lab.frame_of(60)
