@@ -88,12 +88,15 @@ class LinkMonitor::Worker {
  private:
   absl::Status LearnNames() {
     std::map<uint32_t, std::string> names;
-    EOIP_ASSIGN_OR_RETURN(
-        const NetlinkReply reply,
-        requests_.Dump(MakeDumpLinks(), [&](const nlmsghdr* message) {
-          const absl::StatusOr<LinkNews> news = ParseNews(message);
-          if (news.ok()) names[news->ifindex] = news->name;
-        }));
+    EOIP_ASSIGN_OR_RETURN(const NetlinkReply reply,
+                          requests_.Dump(
+                              MakeDumpLinks(), [&] { names.clear(); },
+                              [&](const nlmsghdr* message) {
+                                const absl::StatusOr<LinkNews> news =
+                                    ParseNews(message);
+                                if (news.ok())
+                                  names[news->ifindex] = news->name;
+                              }));
     EOIP_RETURN_IF_ERROR(reply.ToStatus("list links"));
     names_ = std::move(names);
     return absl::OkStatus();

@@ -6,11 +6,13 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -177,6 +179,29 @@ TEST_F(MonitorTest, SaysSoWhenEventsWereLostAndGoesOn) {
   // Names are right again, too.
   ASSERT_TRUE(Rename(ifindex, "renamed").ok());
   EXPECT_TRUE(told_.WaitForLink("renamed"));
+}
+
+TEST_F(MonitorTest, StartsWhileLinksComeAndGo) {
+  // So many that the kernel needs several parts to list them.
+  for (int i = 0; i < 200; ++i) AddBridge(absl::StrCat("lan", i));
+  auto links = NetlinkLinks::Open();
+  ASSERT_TRUE(links.ok());
+  std::atomic<bool> stop = false;
+  std::thread churn([&] {
+    BridgeConfig config;
+    config.name = "fleeting";
+    while (!stop) {
+      const auto ifindex = (*links)->CreateBridge(config);
+      if (ifindex.ok()) (void)(*links)->Delete({*ifindex});
+    }
+  });
+  absl::Status status;
+  for (int i = 0; i < 100 && status.ok(); ++i) {
+    status = LinkMonitor::Start([](const std::string&) {}, [] {}).status();
+  }
+  stop = true;
+  churn.join();
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(MonitorTest, StaysInItsNamespace) {

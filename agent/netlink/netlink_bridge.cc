@@ -10,42 +10,39 @@
 #include "netlink/netlink_links.h"
 
 namespace eoip {
-namespace {
-
-constexpr int kDumpTries = 8;
-
-}  // namespace
 
 absl::StatusOr<std::map<uint32_t, PortVlans>> NetlinkLinks::GetVlans(
     uint32_t ifindex) {
-  absl::StatusOr<NetlinkReply> reply = NetlinkReply{};
-  for (int i = 0; i < kDumpTries; ++i) {
-    std::map<uint32_t, PortVlans> vlans;
-    absl::Status malformed;
-    reply = socket_.Dump(MakeDumpVlans(ifindex), [&](const nlmsghdr* message) {
-      absl::StatusOr<VlanNews> news = ParseVlans(message);
-      if (!news.ok()) {
-        malformed = news.status();
-        return;
-      }
-      // One without any is told too.
-      if (news->vlans.empty()) return;
-      PortVlans& all = vlans[news->ifindex];
-      all.insert(all.end(), news->vlans.begin(), news->vlans.end());
-    });
-    if (absl::IsUnavailable(reply.status())) continue;
-    EOIP_RETURN_IF_ERROR(reply.status());
-    // The kernel has no VLANs of bridges · the link is neither bridge
-    // nor port · it is gone.
-    if (reply->error == EOPNOTSUPP || reply->error == EINVAL ||
-        reply->error == ENODEV) {
-      return std::map<uint32_t, PortVlans>();
-    }
-    EOIP_RETURN_IF_ERROR(reply->ToStatus("list VLANs"));
-    EOIP_RETURN_IF_ERROR(malformed);
-    return vlans;
+  std::map<uint32_t, PortVlans> vlans;
+  absl::Status malformed;
+  EOIP_ASSIGN_OR_RETURN(
+      const NetlinkReply reply,
+      socket_.Dump(
+          MakeDumpVlans(ifindex),
+          [&] {
+            vlans.clear();
+            malformed = absl::OkStatus();
+          },
+          [&](const nlmsghdr* message) {
+            absl::StatusOr<VlanNews> news = ParseVlans(message);
+            if (!news.ok()) {
+              malformed = news.status();
+              return;
+            }
+            // One without any is told too.
+            if (news->vlans.empty()) return;
+            PortVlans& all = vlans[news->ifindex];
+            all.insert(all.end(), news->vlans.begin(), news->vlans.end());
+          }));
+  // The kernel has no VLANs of bridges · the link is neither bridge nor port ·
+  // it is gone.
+  if (reply.error == EOPNOTSUPP || reply.error == EINVAL ||
+      reply.error == ENODEV) {
+    return std::map<uint32_t, PortVlans>();
   }
-  return reply.status();
+  EOIP_RETURN_IF_ERROR(reply.ToStatus("list VLANs"));
+  EOIP_RETURN_IF_ERROR(malformed);
+  return vlans;
 }
 
 absl::Status NetlinkLinks::SetVlans(uint32_t ifindex, bool self,
@@ -75,22 +72,20 @@ absl::Status NetlinkLinks::SetVlans(uint32_t ifindex, bool self,
 }
 
 absl::StatusOr<PinnedMacs> NetlinkLinks::GetPinned(uint32_t port) {
-  absl::StatusOr<NetlinkReply> reply = NetlinkReply{};
-  for (int i = 0; i < kDumpTries; ++i) {
-    PinnedMacs pinned;
-    reply = socket_.Dump(MakeDumpFdb(port), [&](const nlmsghdr* message) {
-      const absl::StatusOr<std::optional<Pin>> pin = ParsePin(message);
-      // A kernel before 5.0 answers with all ports.
-      if (pin.ok() && *pin && (*pin)->port == port) {
-        pinned.insert({(*pin)->mac, (*pin)->vlan});
-      }
-    });
-    if (absl::IsUnavailable(reply.status())) continue;
-    EOIP_RETURN_IF_ERROR(reply.status());
-    EOIP_RETURN_IF_ERROR(reply->ToStatus(absl::StrCat("list FDB of #", port)));
-    return pinned;
-  }
-  return reply.status();
+  PinnedMacs pinned;
+  EOIP_ASSIGN_OR_RETURN(const NetlinkReply reply,
+                        socket_.Dump(
+                            MakeDumpFdb(port), [&] { pinned.clear(); },
+                            [&](const nlmsghdr* message) {
+                              const absl::StatusOr<std::optional<Pin>> pin =
+                                  ParsePin(message);
+                              // A kernel before 5.0 answers with all ports.
+                              if (pin.ok() && *pin && (*pin)->port == port) {
+                                pinned.insert({(*pin)->mac, (*pin)->vlan});
+                              }
+                            }));
+  EOIP_RETURN_IF_ERROR(reply.ToStatus(absl::StrCat("list FDB of #", port)));
+  return pinned;
 }
 
 absl::Status NetlinkLinks::SetPinned(uint32_t port, const PinnedMacs& add,

@@ -15,8 +15,6 @@
 namespace eoip {
 namespace {
 
-// Times that a dump is tried while links change under it.
-constexpr int kDumpTries = 8;
 // Up to so many links are cheaper to ask for one by one than to list.
 constexpr size_t kMaxSingleReads = 16;
 
@@ -44,25 +42,26 @@ absl::StatusOr<std::unique_ptr<NetlinkLinks>> NetlinkLinks::Open() {
 }
 
 absl::StatusOr<LinkTable> NetlinkLinks::Dump() {
-  absl::StatusOr<NetlinkReply> reply = NetlinkReply{};
-  for (int i = 0; i < kDumpTries; ++i) {
-    LinkTable table;
-    absl::Status malformed;
-    reply = socket_.Dump(MakeDumpLinks(), [&](const nlmsghdr* message) {
-      absl::StatusOr<Link> link = ParseLink(message);
-      if (link.ok()) {
-        table[link->name] = *std::move(link);
-      } else {
-        malformed = link.status();
-      }
-    });
-    if (absl::IsUnavailable(reply.status())) continue;
-    EOIP_RETURN_IF_ERROR(reply.status());
-    EOIP_RETURN_IF_ERROR(reply->ToStatus("list links"));
-    EOIP_RETURN_IF_ERROR(malformed);
-    return table;
-  }
-  return reply.status();
+  LinkTable table;
+  absl::Status malformed;
+  EOIP_ASSIGN_OR_RETURN(const NetlinkReply reply,
+                        socket_.Dump(
+                            MakeDumpLinks(),
+                            [&] {
+                              table.clear();
+                              malformed = absl::OkStatus();
+                            },
+                            [&](const nlmsghdr* message) {
+                              absl::StatusOr<Link> link = ParseLink(message);
+                              if (link.ok()) {
+                                table[link->name] = *std::move(link);
+                              } else {
+                                malformed = link.status();
+                              }
+                            }));
+  EOIP_RETURN_IF_ERROR(reply.ToStatus("list links"));
+  EOIP_RETURN_IF_ERROR(malformed);
+  return table;
 }
 
 absl::StatusOr<Link> NetlinkLinks::Get(const std::string& name) {
@@ -207,7 +206,7 @@ absl::StatusOr<std::map<std::string, LinkReading>> NetlinkLinks::ReadTunnels(
   } else {
     for (const char* kind : {"eoip", "eoipv6"}) {
       const absl::StatusOr<NetlinkReply> reply =
-          socket_.Dump(MakeDumpKind(kind), add);
+          socket_.DumpOnce(MakeDumpKind(kind), add);
       // What an interrupted dump gave is good enough for counters.
       if (!absl::IsUnavailable(reply.status())) {
         EOIP_RETURN_IF_ERROR(reply.status());

@@ -24,6 +24,9 @@ constexpr size_t kReadBuffer = 64 * 1024;
 constexpr int kSocketBuffer = 1024 * 1024;
 // So many acknowledgements fit into the smallest usual receive buffer.
 constexpr size_t kBatch = 64;
+// Times that a dump is tried while links come and go under it. On a busy node
+// most of a few hundred links' dumps are disturbed.
+constexpr int kDumpTries = 64;
 // The kernel answers within the call of send, but may wait there for the rtnl
 // lock; this only guards against a reply that was dropped.
 constexpr timeval kTimeout = {.tv_sec = 10, .tv_usec = 0};
@@ -180,8 +183,8 @@ absl::StatusOr<NetlinkReply> NetlinkSocket::Query(std::string request,
   return reply;
 }
 
-absl::StatusOr<NetlinkReply> NetlinkSocket::Dump(std::string request,
-                                                 const Each& each) {
+absl::StatusOr<NetlinkReply> NetlinkSocket::DumpOnce(std::string request,
+                                                     const Each& each) {
   const uint32_t sequence = ++sequence_;
   Stamp(request, sequence, 0);
   EOIP_RETURN_IF_ERROR(Send(request));
@@ -205,6 +208,18 @@ absl::StatusOr<NetlinkReply> NetlinkSocket::Dump(std::string request,
     return absl::UnavailableError("links changed while they were listed");
   }
   return reply;
+}
+
+absl::StatusOr<NetlinkReply> NetlinkSocket::Dump(
+    const std::string& request, const std::function<void()>& begin,
+    const Each& each) {
+  for (int tries = 1;; ++tries) {
+    begin();
+    absl::StatusOr<NetlinkReply> reply = DumpOnce(request, each);
+    if (!absl::IsUnavailable(reply.status()) || tries == kDumpTries) {
+      return reply;
+    }
+  }
 }
 
 }  // namespace eoip

@@ -43,7 +43,13 @@ class NetlinkSocket {
   absl::StatusOr<NetlinkReply> Query(std::string request, const Each& each);
   // The same for a dump. UNAVAILABLE: links changed meanwhile, so that the
   // messages may not be consistent.
-  absl::StatusOr<NetlinkReply> Dump(std::string request, const Each& each);
+  absl::StatusOr<NetlinkReply> DumpOnce(std::string request, const Each& each);
+  // The same until nothing changed meanwhile; begin is called before each try,
+  // to forget what the last one gave. UNAVAILABLE: something did in each of
+  // 64 tries.
+  absl::StatusOr<NetlinkReply> Dump(const std::string& request,
+                                    const std::function<void()>& begin,
+                                    const Each& each);
 
  private:
   struct Free {
