@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from lab import Lab, run, wait_until
+from lab import Lab, run, wait_for_socket, wait_until
 
 LIMIT_MIB = 80
 
@@ -148,7 +148,8 @@ def test_agent_and_tapd_run_from_it_with_two_capabilities(root, tmp_path):
         wait_until(lambda: not agent.alive() or run(
             ["chroot", root, "/usr/bin/eoipctl", "status"], check=False).returncode == 0,
             15, "the agent to answer")
-        assert agent.alive() and tapd.alive(), lab.logs()
+        assert agent.alive(), lab.logs()
+        wait_for_socket(tapd, root / "run/eoip/tapd.sock")
         lab.run(ns, "ip", "addr", "add", "192.0.2.1/24", "dev", "lo")
         run(["chroot", root, "/usr/bin/eoipctl", "tunnel", "create", "t1", "kind=eoip",
              "remote-address=192.0.2.9", "tunnel-id=1", "!keepalive", "--wait=10s"])
