@@ -40,6 +40,7 @@ struct Flags {
   std::string socket;
   std::string state_dir = "/var/lib/eoip";
   std::string runtime_dir = "/run/eoip";
+  std::string sysctl_dir = "/proc/sys";
   std::string tapd_socket;
   std::string node;
   std::string cni_plugin = "/opt/cni/bin/eoip";
@@ -132,7 +133,7 @@ absl::Status Run(const Flags& flags) {
   EOIP_ASSIGN_OR_RETURN(
       auto store,
       FileStore::Open(flags.state_dir, std::make_unique<ProtoCodec>()));
-  EOIP_ASSIGN_OR_RETURN(auto links, NetlinkLinks::Open());
+  EOIP_ASSIGN_OR_RETURN(auto links, NetlinkLinks::Open(flags.sysctl_dir));
   EOIP_ASSIGN_OR_RETURN(auto read_links, NetlinkLinks::Open());
   KernelDatapath kernel(links.get(), read_links.get());
   TapDatapath tap(links.get(), flags.tapd_socket);
@@ -205,6 +206,12 @@ int Main(int argc, char** argv) {
          "--cni-plugin", flags.cni_plugin,
          "The CNI plugin's file, which is run when a DHCP lease changes "
          "in a pod")
+      ->capture_default_str();
+  app.add_option(
+         "--sysctl-dir", flags.sysctl_dir,
+         "Where sysctls can be written: on bridges that the agent makes "
+         "it sets net.ipv6.conf.BRIDGE.accept_ra to 0")
+      ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("--resync-interval", flags.resync_seconds,
                  "Seconds between complete looks at the kernel")

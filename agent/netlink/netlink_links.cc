@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netlink/netlink_links.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "netlink/driver_counters.h"
 #include "netlink/messages.h"
@@ -33,12 +36,15 @@ absl::Status BridgeStatus(const NetlinkReply& reply, bool vlans,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<NetlinkLinks>> NetlinkLinks::Open() {
+absl::StatusOr<std::unique_ptr<NetlinkLinks>> NetlinkLinks::Open(
+    const std::string& sysctl_dir) {
   EOIP_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open());
   UniqueFd ethtool(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!ethtool.valid()) return ErrnoToStatus(errno, "socket for ethtool");
-  return std::unique_ptr<NetlinkLinks>(
-      new NetlinkLinks(std::move(socket), std::move(ethtool)));
+  UniqueFd ipv6_conf(::open(absl::StrCat(sysctl_dir, "/net/ipv6/conf").c_str(),
+                            O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return std::unique_ptr<NetlinkLinks>(new NetlinkLinks(
+      std::move(socket), std::move(ethtool), std::move(ipv6_conf)));
 }
 
 absl::StatusOr<LinkTable> NetlinkLinks::Dump() {
@@ -103,7 +109,23 @@ absl::StatusOr<uint32_t> NetlinkLinks::CreateBridge(
     EOIP_RETURN_IF_ERROR(Delete({link.ifindex}));
     return Annotate(status, what);
   }
+  IgnoreRouters(config.name);
   return link.ifindex;
+}
+
+// The host's own end of a site's network: without this, routers of the site
+// give the host addresses and a default route. Netlink has no word for it.
+void NetlinkLinks::IgnoreRouters(const std::string& bridge) {
+  const std::string file = absl::StrCat(bridge, "/accept_ra");
+  const UniqueFd fd(
+      ::openat(ipv6_conf_.get(), file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (fd.valid() && ::write(fd.get(), "0", 1) == 1) return;
+  // A kernel without IPv6 · an MTU too small for IPv6 · gone again.
+  if (errno == ENOENT || errno == EBADF) return;
+  LogWarning("bridge ", bridge,
+             ": this host may take an address and a default "
+             "route from IPv6 routers of its network: net/ipv6/conf/",
+             file, ": ", ErrnoToStatus(errno, "write").message());
 }
 
 absl::Status NetlinkLinks::CheckBridge(uint32_t ifindex,

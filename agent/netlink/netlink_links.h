@@ -19,7 +19,9 @@ namespace eoip {
 class NetlinkLinks : public Links {
  public:
   // The object stays in this namespace, whatever the thread does later.
-  static absl::StatusOr<std::unique_ptr<NetlinkLinks>> Open();
+  // sysctl_dir: where this namespace's net/ipv6/conf is; may lack it.
+  static absl::StatusOr<std::unique_ptr<NetlinkLinks>> Open(
+      const std::string& sysctl_dir = "/proc/sys");
 
   absl::StatusOr<LinkTable> Dump() override;
   absl::StatusOr<Link> Get(const std::string& name) override;
@@ -42,15 +44,19 @@ class NetlinkLinks : public Links {
       const std::vector<std::string>& names) override;
 
  private:
-  NetlinkLinks(NetlinkSocket socket, UniqueFd ethtool)
-      : socket_(std::move(socket)), ethtool_(std::move(ethtool)) {}
+  NetlinkLinks(NetlinkSocket socket, UniqueFd ethtool, UniqueFd ipv6_conf)
+      : socket_(std::move(socket)),
+        ethtool_(std::move(ethtool)),
+        ipv6_conf_(std::move(ipv6_conf)) {}
   absl::StatusOr<Link> GetByIndex(uint32_t ifindex);
+  void IgnoreRouters(const std::string& bridge);
   // Whether the kernel did what it acknowledged: one without IGMP snooping
   // takes that option and ignores it.
   absl::Status CheckBridge(uint32_t ifindex, const BridgeInfo& want);
 
   NetlinkSocket socket_;
-  UniqueFd ethtool_;  // any socket, for the driver's own counters
+  UniqueFd ethtool_;    // any socket, for the driver's own counters
+  UniqueFd ipv6_conf_;  // a folder; not valid without IPv6
 };
 
 }  // namespace eoip
