@@ -9,6 +9,7 @@ The peer never uses the module: it sends and captures whole packets made by wire
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import select
@@ -23,6 +24,7 @@ import wire
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 ETH_P_ALL = 3
+SIOCGIFFLAGS, IFF_RUNNING = 0x8913, 0x40
 PACKET_IGNORE_OUTGOING, PACKET_AUXDATA = 23, 8
 PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST = range(4)
 DUT_MAC, PEER_MAC = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
@@ -99,6 +101,26 @@ class Netns:
 
     def stats(self, link):
         return json.loads(run("ip", "-n", self.name, "-j", "-s", "link", "show", link))[0]["stats64"]
+
+    def running(self, link):
+        """Whether it is up and its queue takes packets; carrier alone may come before that."""
+        with self.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            asked = fcntl.ioctl(sock, SIOCGIFFLAGS, struct.pack("16sH14x", link.encode(), 0))
+        return bool(struct.unpack("16xH14x", asked)[0] & IFF_RUNNING)
+
+    def counted(self):
+        """What its links and its IP counted so far, without zeros."""
+        links = json.loads(run("ip", "-n", self.name, "-j", "-s", "link"))
+        found = {
+            link["ifname"]: {
+                **{way + " " + k: v for way in ("rx", "tx") for k, v in link["stats64"][way].items() if v},
+                **{k: v for k, v in self.ethtool_stats(link["ifname"]).items() if v},
+            }
+            for link in links
+        }
+        with self, open("/proc/net/snmp6") as f:
+            found["ipv6"] = {k: int(v) for k, v in map(str.split, f) if int(v)}
+        return found
 
     def delete(self):
         self.nl.close()
@@ -199,6 +221,8 @@ class Lab:
                 "neigh replace 10.0.0.3 lladdr %s dev u0 nud permanent" % far_mac,
                 "neigh replace fd00::3 lladdr %s dev u0 nud permanent" % far_mac,
             )
+        for ns in self.spaces:
+            wait_for(lambda: ns.running("u0"), 10, "the cable in " + ns.name)
         self.wire = self.capture(self.peer, "u0")
         self.reassembler = wire.Reassembler()
 

@@ -9,6 +9,7 @@ after it. Tests marked long run only with --long. Ends with the line
 RESULT run=<n> passed=<n> failed=<n> skipped=<n>; exit code 1 when a test failed or none ran.
 """
 
+import contextlib
 import glob
 import importlib
 import inspect
@@ -48,6 +49,10 @@ def run_one(function, kind):
     signal.alarm(getattr(function, "limit", 300))
     try:
         function(*([fixture] + ([kind] if kind else [])))
+    except AssertionError as error:
+        with contextlib.suppress(AssertionError, OSError):  # a test may have removed it
+            error.args = ("%s\n    dut: %s" % (error, fixture.dut.counted()),)
+        raise
     finally:
         signal.alarm(0)
         fixture.remove()
