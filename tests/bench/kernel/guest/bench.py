@@ -3,9 +3,9 @@
 """bench.py KERNEL exact|smp|profile [ID...]: ratios of the module to what the kernel ships, in one run.
 
 Prints "BENCH <id> <kernel> <case> ratio=<x> floor=<y> target=<z> ok|short" for each goal and the rates
-they come from as "RATE <case> <mode> <value>". 'exact' is for QEMU's instruction clock, where one
-measurement is as good as ten; 'smp' is for two CPUs in real time, where rounds alternate and the median
-of the rounds' ratios counts; 'profile' is 'exact' with marks around each measurement for ../profile.
+they come from as "RATE <case> <mode> <value>". 'exact' is for QEMU's instruction clock, 'smp' for
+two CPUs in real time; rounds alternate, and the median of their ratios counts. 'profile' is one round of
+'exact' with marks around each measurement for ../profile.
 """
 
 import json
@@ -277,7 +277,7 @@ def main(args):
     kernel, how, wanted = args[0], args[1], args[2:]
     jobs = {"exact": [("K1", k1_k2), ("K4", k4), ("K5", k5), ("K6", k6), ("K7", k7), ("K8", k8), ("K12", k12)],
             "smp": [("K11", k11)]}["exact" if how == "profile" else how]
-    rounds = 9 if how == "smp" else 1
+    rounds = {"smp": 9, "exact": 3, "profile": 1}[how]
     global PROFILE
     PROFILE = how == "profile"
     report = Report(kernel)
