@@ -11,7 +11,7 @@ import cni as cni_module
 import node as node_module
 from cni import finish_plugin, start_plugin
 from lab import wait_until
-from node import SITE4, network_pb2, tunnel_pb2
+from node import SITE4, State, network_pb2, tunnel_pb2
 
 
 def inline(**fields):
@@ -53,6 +53,8 @@ def test_the_first_pod_makes_it_and_the_last_one_ends_it(lab, cni):
     cni.call("STATUS", cni.conf("1.1.0")).ok()
     first, conf, result = add(cni, 5)
     assert cni.ping(first, "10.9.0.1")
+    # The agent hears of the peer a moment after the ping.
+    cni.node.wait_tunnel("s1", State.ACTIVE)
     network, tunnel = cni.node.network("site"), cni.node.tunnel("s1")
     assert network.source == tunnel.source == "inline"
     assert (tunnel.kind, tunnel.tunnel_id) == (tunnel_pb2.EOIP, 100)
@@ -88,6 +90,7 @@ def test_it_lives_over_restarts_of_the_agent_and_ends_after_one(lab, cni):
     cni.node.start_agent()
     assert cni.node.network("site").source == "inline"
     assert cni.ping(pod, "10.9.0.1")
+    cni.node.wait_tunnel("s1", State.ACTIVE)
     cni.check(conf, pod, result, container=f"c{pod}").ok()
     # The last pod goes while the agent is away.
     cni.node.agent.kill(signal.SIGKILL)
