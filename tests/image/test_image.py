@@ -154,7 +154,8 @@ def test_agent_and_tapd_run_from_it_with_two_capabilities(root, tmp_path):
             ["chroot", root, "/usr/bin/eoipctl", "status"], check=False).returncode == 0,
             15, "the agent to answer")
         assert agent.alive(), lab.logs()
-        wait_until(lambda: "datapath TAP is available" in agent.text(), 15, lab.logs())
+        wait_until(lambda: "datapath TAP is available" in agent.text(), 15,
+                   "the agent to hear of eoip-tapd")
         assert tapd.alive(), tapd.text()
         lab.run(ns, "ip", "addr", "add", "192.0.2.1/24", "dev", "lo")
         run(["chroot", root, "/usr/bin/eoipctl", "tunnel", "create", "t1", "kind=eoip",

@@ -45,15 +45,6 @@ def wait_until(condition, deadline_s=10.0, what="condition", pause_s=0.02):
         time.sleep(pause_s)
 
 
-def wait_for_socket(process, path):
-    """Until a process that was just started accepts connections on a Unix socket."""
-    def connects():
-        assert process.alive(), f"{process.argv}: it ended\n{process.text()}"
-        with socket.socket(socket.AF_UNIX) as attempt:
-            return attempt.connect_ex(str(path)) == 0
-    wait_until(connects, 20, f"{path} to answer", 0.005)
-
-
 def in_netns(name, function):
     """Calls function on a thread of its own inside the namespace.
 

@@ -7,6 +7,7 @@ The stubs are made from proto/ by Debian's protoc when first asked for.
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import tempfile
 import grpc
 
 import lab as lab_module
-from lab import BIN, ROOT, SLOW, wait_for_socket, wait_until
+from lab import BIN, ROOT, SLOW, wait_until
 
 NODE4, SITE4 = "192.0.2.1", "192.0.2.2"
 NODE6, SITE6 = "2001:db8::1", "2001:db8::2"
@@ -51,7 +52,11 @@ def open_channel(process, path):
 
     Not before the socket answers: a refused attempt makes gRPC wait for seconds.
     """
-    wait_for_socket(process, path)
+    def connects():
+        assert process.alive(), f"{process.argv}: it ended\n{process.text()}"
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(path)) == 0
+    wait_until(connects, 20, f"{path} to answer", 0.005)
     return grpc.insecure_channel(
         f"unix:{path}", options=[("grpc.use_local_subchannel_pool", 1)])
 
