@@ -211,7 +211,13 @@ int Main(int argc, char** argv) {
          "--sysctl-dir", flags.sysctl_dir,
          "Where sysctls can be written: on bridges that the agent makes "
          "it sets net.ipv6.conf.BRIDGE.accept_ra to 0")
-      ->check(CLI::ExistingDirectory)
+      ->check([](const std::string& folder) {
+        // Also where IPv6 is off.
+        struct stat st;
+        return stat((folder + "/net").c_str(), &st) == 0
+                   ? std::string()
+                   : folder + " has no folder \"net\"";
+      })
       ->capture_default_str();
   app.add_option("--resync-interval", flags.resync_seconds,
                  "Seconds between complete looks at the kernel")

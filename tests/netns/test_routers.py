@@ -4,7 +4,7 @@
 import socket
 import struct
 
-from lab import in_netns, wait_until
+from lab import BIN, in_netns, run, wait_until
 from node import Node, State
 
 # Makes /proc/sys read-only, as container runtimes do, with a writable one at $0.
@@ -74,6 +74,12 @@ def test_a_container_is_told_where_it_can_write_it(lab, tmp_path):
     node, _ = node_with_routers(lab, "--sysctl-dir", writable, prefix=(*READ_ONLY, writable))
     assert accept_ra(node, "lan") == "0"
     assert "accept_ra" not in node.agent.text()
+
+
+def test_a_folder_without_sysctls_is_refused(tmp_path):
+    done = run([BIN / "eoip-agent", "--sysctl-dir", tmp_path], check=False)
+    assert done.returncode == 2
+    assert "--sysctl-dir" in done.stderr and f'{tmp_path} has no folder "net"' in done.stderr
 
 
 def test_one_that_cannot_says_so_and_makes_the_bridge(lab, tmp_path):
